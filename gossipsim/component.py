@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from gossipsim.errors import ScenarioError, nearest, shown
+from gossipsim.kernel import Kernel
 
 USER_MODULE = "_gossipsim_user_"
 
@@ -39,7 +40,7 @@ Dimension = Annotated[int, Field(ge=1, le=1_000_000)]
 class Settings(BaseModel):
     """A frozen record of validated settings; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ignored_types=(Kernel,))
 
     @classmethod
     def read(cls, values: Mapping[str, Any], base: Path | None = None) -> Self:
@@ -62,6 +63,10 @@ class Component(Settings):
     registry: ClassVar[dict[str, type[Component]]]
     shorthand: ClassVar[dict[str, str]] = {}
     """Keys that imply a name, such as `file` in `topology: {file: g.graphml}`."""
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        """Accept `name` and `kind`; they are handled once the class is complete."""
+        super().__init_subclass__()
 
     @classmethod
     def __pydantic_init_subclass__(cls, *, name: str = "", kind: str = "", **kwargs: Any) -> None:
@@ -148,7 +153,9 @@ class Component(Settings):
                 ) from fault
         member = getattr(module, attribute, None)
         if not (isinstance(member, type) and issubclass(member, cls)):
-            members = [k for k, v in vars(module).items() if isinstance(v, type) and issubclass(v, cls) and v is not cls]
+            members = [
+                k for k, v in vars(module).items() if isinstance(v, type) and issubclass(v, cls) and v is not cls
+            ]
             raise ScenarioError(
                 f"{file} has no {cls.kind} {attribute!r}",
                 key=("name",),

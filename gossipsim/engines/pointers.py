@@ -1,0 +1,47 @@
+"""Rows and vectors at raw addresses, and calls through addresses, inside compiled code.
+
+Handlers are reached by address, so that the loop over events is compiled once and serves every method.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+
+@intrinsic
+def pointer(typingctx: Any, address: Any) -> Any:
+    """Turn an integer address into an untyped pointer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), codegen
+
+
+def _call(result: Any, *kinds: Any) -> Any:
+    signature = result(types.int64, *kinds)
+
+    def codegen(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
+        words = {types.int64: ir.IntType(64), types.float64: ir.DoubleType()}
+        function = ir.FunctionType(words[result], [words[kind] for kind in kinds])
+        target = builder.inttoptr(arguments[0], function.as_pointer())
+        return builder.call(target, arguments[1:])
+
+    return signature, codegen
+
+
+@intrinsic
+def call_gradient(typingctx: Any, address: Any, context: Any, i: Any, t: Any) -> Any:
+    """Call `on_gradient(context, i, t)` at this address."""
+    return _call(types.int64, types.int64, types.int64, types.float64)
+
+
+@intrinsic
+def call_exchange(typingctx: Any, address: Any, context: Any, edge: Any, i: Any, j: Any, t: Any) -> Any:
+    """Call `on_exchange(context, edge, i, j, t)` at this address."""
+    return _call(types.int64, types.int64, types.int64, types.int64, types.int64, types.float64)

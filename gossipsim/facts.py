@@ -1,0 +1,98 @@
+"""What a theorem may use: a handful of numbers about the objective and the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SpectrumLike(Protocol):
+    """The graph numbers of a rates-weighted Laplacian; computed when first asked for."""
+
+    @property
+    def lambda_2(self) -> float:
+        """Smallest positive eigenvalue."""
+
+    @property
+    def lambda_max(self) -> float:
+        """Largest eigenvalue."""
+
+    @property
+    def chi_1(self) -> float:
+        """1 / lambda_2."""
+
+    @property
+    def chi_2(self) -> float:
+        """Half of the largest effective resistance of an edge."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Numbers that a method's constants and promise may depend on.
+
+    Attributes
+    ----------
+    n, dim : int
+        Nodes, and dimension d of the decision variable.
+    mu, L : float
+        Strong convexity and smoothness shared by every local function.
+    rates : ndarray, shape (m,)
+        Exchanges per unit time of every edge; time is measured in mean gradient times of a unit-rate node.
+    spectrum : SpectrumLike
+        Of the Laplacian weighted by these rates.
+    """
+
+    n: int
+    dim: int
+    mu: float
+    L: float
+    rates: NDArray[np.float64]
+    spectrum: SpectrumLike
+
+    @property
+    def total_rate(self) -> float:
+        """Exchanges per unit time in the whole network."""
+        return float(self.rates.sum())
+
+    @property
+    def lambda_2(self) -> float:
+        """Smallest positive eigenvalue of the rates-weighted Laplacian, 1/time."""
+        return self.spectrum.lambda_2
+
+    @property
+    def chi_1(self) -> float:
+        """1 / lambda_2, in time units."""
+        return self.spectrum.chi_1
+
+    @property
+    def chi_2(self) -> float:
+        """Half of the largest effective resistance of an edge, in time units."""
+        return self.spectrum.chi_2
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A theorem about one run: E[quantity(t)] <= C exp(-rate t) when the condition is met.
+
+    Attributes
+    ----------
+    quantity : str
+        Name of the metric that decays.
+    rate : float
+        Decay per unit time.
+    source : str
+        Where the theorem stands.
+    condition : str
+        What it asks for, in words.
+    met : bool
+        Whether this run meets it.
+    """
+
+    quantity: str
+    rate: float
+    source: str
+    condition: str = ""
+    met: bool = True

@@ -1,0 +1,243 @@
+r"""Exact linear flow between events: u' = A u, the same small matrix A for every node and coordinate.
+
+For a V x V matrix with distinct eigenvalues \(\lambda_k\) the propagator is a finite sum over *modes*,
+
+.. math:: e^{A t} = \sum_m \varphi_m(t) N_m, \qquad
+          \varphi \in \{t^j e^{a t},\; t^j e^{a t}\cos b t,\; t^j e^{a t}\sin b t\},
+
+with constant matrices N_m that follow from A^r = \sum_m \varphi_m^{(r)}(0) N_m, r = 0..V-1 (a confluent Vandermonde
+system, solved here with 150 digits). Defective matrices need no special case. `FlowForm.source` writes the propagation of
+one node as a kernel: its zero pattern is literal, its numbers come from a row of constants, so that two runs whose matrices
+have the same pattern share the machine code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gossipsim.errors import ScenarioError
+
+_DIGITS = 150
+_CLUSTER = 1e-15
+_LARGEST_CANCELLATION = 1e7
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One basis function t^power exp(decay t) [cos or sin](frequency t)."""
+
+    decay: float
+    frequency: float
+    power: int
+    wave: str
+    """"" for a real eigenvalue, "cos" or "sin" for a pair."""
+
+
+@dataclass(frozen=True)
+class FlowForm:
+    """The propagator exp(A t) as a sum over modes; `coefficients` has shape (modes, V, V)."""
+
+    matrix: NDArray[np.float64]
+    modes: tuple[Mode, ...]
+    coefficients: NDArray[np.float64]
+
+    def propagator(self, t: float) -> NDArray[np.float64]:
+        """Return exp(A t), shape (V, V).
+
+        Examples
+        --------
+        >>> form = spectral_form([[-1.0, 1.0], [1.0, -1.0]])
+        >>> np.round(form.propagator(0.5), 6).tolist()
+        [[0.68394, 0.31606], [0.31606, 0.68394]]
+        """
+        waves = {"": lambda x: 1.0, "cos": np.cos, "sin": np.sin}
+        values = [t**m.power * np.exp(m.decay * t) * waves[m.wave](m.frequency * t) for m in self.modes]
+        return np.tensordot(np.array(values), self.coefficients, axes=1)
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """Numbers that the kernel reads from its row of constants."""
+        rates, _, waves = self._plan()
+        found = {f"rate_{k}": rate for k, rate in enumerate(rates)}
+        found |= {f"wave_{k}": wave for k, wave in enumerate(waves)}
+        for m, i, j in np.argwhere(self.coefficients != 0.0):
+            found[f"c_{m}_{i}_{j}"] = float(self.coefficients[m, i, j])
+        return found or {"none": 0.0}
+
+    def _plan(self) -> tuple[list[float], dict[float, tuple[int, int]], list[float]]:
+        """Return base decay rates, decay -> (base, integer multiple of it), and wave frequencies.
+
+        One exponential serves every decay that is a small multiple of another.
+        """
+        decays = sorted({m.decay for m in self.modes if m.decay != 0.0}, key=lambda a: (abs(a), a))
+        bases: list[float] = []
+        multiples: dict[float, tuple[int, int]] = {}
+        for decay in decays:
+            for index, base in enumerate(bases):
+                ratio = decay / base
+                if 1 <= round(ratio) <= 8 and abs(ratio - round(ratio)) <= 4e-16 * ratio:
+                    multiples[decay] = (index, round(ratio))
+                    break
+            else:
+                bases.append(decay)
+                multiples[decay] = (len(bases) - 1, 1)
+        return bases, multiples, sorted({m.frequency for m in self.modes if m.wave})
+
+    def source(self, fields: Sequence[str], name: str = "flow") -> str:
+        """Return Python source of the kernel `name(f, node, t)`: bring one node's row from its time `at` to `t`.
+
+        Parameters
+        ----------
+        fields : sequence of str
+            The V vector fields of the row, in the order of the matrix.
+        """
+        bases, multiples, waves = self._plan()
+        lines = [f"def {name}(f, node, t):", "    dt = t - node.at", "    node.at = t"]
+        for index in range(len(bases)):
+            lines.append(f"    q_{index}_1 = _exp(f.rate_{index} * dt)")
+            for power in range(2, max(k for b, k in multiples.values() if b == index) + 1):
+                lines.append(f"    q_{index}_{power} = q_{index}_{power - 1} * q_{index}_1")
+        for index in range(len(waves)):
+            lines += [f"    angle = f.wave_{index} * dt", f"    cos_{index} = _cos(angle)", f"    sin_{index} = _sin(angle)"]
+        factors = [self._factor(mode, multiples, waves) for mode in self.modes]
+        for index, factor in enumerate(factors):
+            if factor.count("*") > 0:
+                lines.append(f"    m_{index} = {factor}")
+                factors[index] = f"m_{index}"
+        moving = [i for i in range(len(fields)) if np.any(self.matrix[i] != 0.0)]
+        read = [j for j in range(len(fields)) if j in moving or any(self.coefficients[:, i, j].any() for i in moving)]
+        entries = {(i, j): self._entry(i, j, factors) for i in moving for j in read if self.coefficients[:, i, j].any()}
+        lines += [f"    e_{i}_{j} = {text}" for (i, j), text in entries.items()]
+        lines += [f"    r_{j} = node.{fields[j]}" for j in read]
+        lines.append("    for _k in range(_D):")
+        lines += [f"        u_{j} = r_{j}[_k]" for j in read]
+        for i in moving:
+            terms = [f"e_{i}_{j} * u_{j}" for j in read if (i, j) in entries]
+            lines.append(f"        r_{i}[_k] = {_balanced(terms)}")
+        if not moving:
+            lines.append("        pass")
+        return "\n".join(lines) + "\n"
+
+    def _entry(self, i: int, j: int, factors: list[str]) -> str:
+        terms = []
+        for m in range(len(self.modes)):
+            if self.coefficients[m, i, j] != 0.0:
+                terms.append(f"f.c_{m}_{i}_{j}" + (f" * {factors[m]}" if factors[m] != "1.0" else ""))
+        return _balanced(terms)
+
+    @staticmethod
+    def _factor(mode: Mode, multiples: dict[float, tuple[int, int]], waves: list[float]) -> str:
+        parts = ["dt"] * mode.power
+        if mode.decay != 0.0:
+            base, multiple = multiples[mode.decay]
+            parts.append(f"q_{base}_{multiple}")
+        if mode.wave:
+            parts.append(f"{mode.wave}_{waves.index(mode.frequency)}")
+        return " * ".join(parts) or "1.0"
+
+
+def _balanced(terms: list[str]) -> str:
+    """Return a sum as a balanced tree: shorter dependency chains, in one fixed order."""
+    if len(terms) == 1:
+        return terms[0]
+    half = (len(terms) + 1) // 2
+    left, right = _balanced(terms[:half]), _balanced(terms[half:])
+    return f"({left} + {right})" if len(terms) > 2 else f"({left}) + ({right})"
+
+
+def spectral_form(matrix: ArrayLike) -> FlowForm:
+    """Decompose exp(A t) into modes.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (V, V)
+        A, row = derivative, column = variable; units 1/time.
+
+    Raises
+    ------
+    ScenarioError
+        Not a finite square matrix, or one so close to a defective matrix that the sum over modes would lose more than
+        seven digits.
+    """
+    array = np.array(matrix, dtype=float)
+    if array.ndim != 2 or array.shape[0] != array.shape[1] or not np.isfinite(array).all():
+        raise ScenarioError(f"a flow of shape {array.shape}", allowed="a finite square matrix")
+    return _spectral_form(array.shape[0], array.tobytes())
+
+
+@lru_cache(maxsize=64)
+def _spectral_form(size: int, raw: bytes) -> FlowForm:
+    import mpmath as mp
+
+    array = np.frombuffer(raw).reshape(size, size)
+    with mp.workdps(_DIGITS):
+        exact = mp.matrix(array.tolist())
+        scale = max(1e-300, float(np.abs(array).max()))
+        values = mp.eig(exact, left=False, right=False) if size > 1 else [exact[0, 0]]
+        clusters: list[list[Any]] = []
+        for value in values:
+            near = next((c for c in clusters if abs(c[0] - value) < _CLUSTER * scale), None)
+            (near if near is not None else clusters.append(c := []) or c).append(value)
+        modes, derivatives = [], []
+        for cluster in clusters:
+            centre = mp.fsum(cluster) / len(cluster)
+            if mp.im(centre) < -_CLUSTER * scale:
+                continue
+            real = abs(mp.im(centre)) <= _CLUSTER * scale
+            decay, frequency = mp.re(centre), mp.mpf(0) if real else mp.im(centre)
+            if abs(decay) <= mp.mpf(10) ** -40 * scale:
+                decay = mp.mpf(0)
+            for power in range(len(cluster)):
+                rows = [_derivative(decay, frequency, power, r, mp) for r in range(size)]
+                if real:
+                    modes.append(Mode(float(decay), 0.0, power, ""))
+                    derivatives.append([mp.re(v) for v in rows])
+                else:
+                    for wave, part in (("cos", mp.re), ("sin", mp.im)):
+                        modes.append(Mode(float(decay), float(frequency), power, wave))
+                        derivatives.append([part(v) for v in rows])
+        vandermonde = mp.matrix(size, size)
+        for m, values_at_zero in enumerate(derivatives):
+            for r in range(size):
+                vandermonde[r, m] = values_at_zero[r]
+        inverse = mp.inverse(vandermonde)
+        powers = [mp.eye(size)]
+        for _ in range(size - 1):
+            powers.append(powers[-1] * exact)
+        coefficients = np.zeros((size, size, size))
+        for m in range(size):
+            whole = mp.matrix(size, size)
+            for r in range(size):
+                whole += inverse[m, r] * powers[r]
+            for i in range(size):
+                for j in range(size):
+                    coefficients[m, i, j] = float(whole[i, j])
+    # Relations such as "this decay is twice that one" hold only up to rounding; without this the pattern would be luck.
+    units = np.array([scale**mode.power for mode in modes])[:, None, None]
+    sizes = np.abs(coefficients) / units
+    coefficients[sizes <= 4e-17 * np.maximum(sizes.max(axis=0, initial=0.0), 1e-20)] = 0.0
+    kept = [m for m in range(size) if coefficients[m].any()]
+    return _checked(FlowForm(array, tuple(modes[m] for m in kept), coefficients[kept]))
+
+
+def _checked(form: FlowForm) -> FlowForm:
+    cancellation = float(np.abs(form.coefficients).sum(axis=0).max())
+    if cancellation > _LARGEST_CANCELLATION * max(1.0, float(np.abs(form.matrix).max())):
+        raise ScenarioError(
+            f"a flow matrix within rounding of a defective one (terms {cancellation:.1e} times the result cancel)",
+            allowed="eigenvalues that are equal or well apart",
+        )
+    return form
+
+
+def _derivative(decay: Any, frequency: Any, power: int, order: int, mp: Any) -> Any:
+    """Return the derivative of t^power exp((decay + i frequency) t) of this order at t = 0."""
+    if order < power:
+        return mp.mpc(0)
+    return mp.binomial(order, power) * mp.factorial(power) * mp.mpc(decay, frequency) ** (order - power)

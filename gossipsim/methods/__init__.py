@@ -1,0 +1,7 @@
+"""One file per method; every module here registers its method by being imported."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
