@@ -1,1 +1,61 @@
-"""A laboratory for asynchronous decentralized optimization."""
+"""A laboratory for asynchronous decentralized optimization.
+
+>>> import gossipsim as gs
+>>> sorted(gs.methods())
+['dadao', 'gossip']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gossipsim import methods, metrics, problems, rates, topologies
+    from gossipsim.engines.base import Diverged
+    from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError
+    from gossipsim.graph import Graph
+    from gossipsim.kernels import kernel
+    from gossipsim.methods.base import Method
+    from gossipsim.scenario import Scenario
+    from gossipsim.simulation import simulate
+    from gossipsim.spectral import spectrum
+    from gossipsim.trace import Trace
+    from gossipsim.world import World
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Diverged": "engines.base",
+    "GossipsimError": "errors",
+    "Graph": "graph",
+    "Interrupted": "errors",
+    "Method": "methods.base",
+    "Refused": "errors",
+    "Scenario": "scenario",
+    "ScenarioError": "errors",
+    "Trace": "trace",
+    "World": "world",
+    "kernel": "kernels",
+    "simulate": "simulation",
+    "spectrum": "spectral",
+}
+_FAMILIES = ("methods", "metrics", "problems", "rates", "topologies")
+
+__all__ = [
+    "Diverged", "GossipsimError", "Graph", "Interrupted", "Method", "Refused", "Scenario", "ScenarioError", "Trace",
+    "World", "kernel", "methods", "metrics", "problems", "rates", "simulate", "spectrum", "topologies",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import gossipsim` stays fast."""
+    if name in _FAMILIES:
+        return import_module(f"gossipsim.{name}")
+    if name not in _PLACES:
+        raise AttributeError(f"module 'gossipsim' has no attribute {name!r}")
+    return getattr(import_module(f"gossipsim.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PLACES, *_FAMILIES])

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from gossipsim.errors import ScenarioError, nearest, shown
-from gossipsim.kernel import Kernel
+from gossipsim.kernels import Kernel
 
 USER_MODULE = "_gossipsim_user_"
 

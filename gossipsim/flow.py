@@ -26,6 +26,7 @@ from gossipsim.errors import ScenarioError
 _DIGITS = 150
 _CLUSTER = 1e-15
 _LARGEST_CANCELLATION = 1e7
+_ROWS_AT_ONCE = 65536
 
 
 @dataclass(frozen=True)
@@ -241,3 +242,29 @@ def _derivative(decay: Any, frequency: Any, power: int, order: int, mp: Any) -> 
     if order < power:
         return mp.mpc(0)
     return mp.binomial(order, power) * mp.factorial(power) * mp.mpc(decay, frequency) ** (order - power)
+
+
+def field_at(
+    form: FlowForm | None, rows: NDArray[Any], fields: Sequence[str], name: str, t: float
+) -> NDArray[np.float64]:
+    """Return one vector field of all rows, `(n, d)`, brought along the flow from each row's own time `at` to `t`.
+
+    The rows are not changed.
+    """
+    if form is None:
+        return np.array(rows[name])
+    i = fields.index(name)
+    out = np.empty(rows[name].shape)
+    for first in range(0, len(rows), _ROWS_AT_ONCE):
+        part = rows[first : first + _ROWS_AT_ONCE]
+        dt = t - part["at"]
+        waves = {"": np.ones_like, "cos": np.cos, "sin": np.sin}
+        basis = [dt**m.power * np.exp(m.decay * dt) * waves[m.wave](m.frequency * dt) for m in form.modes]
+        total = np.zeros(part[name].shape)
+        for j, other in enumerate(fields):
+            weights = form.coefficients[:, i, j]
+            if weights.any():
+                factor = sum(w * b for w, b in zip(weights, basis, strict=True) if w != 0.0)
+                total += np.asarray(factor)[:, None] * part[other]
+        out[first : first + _ROWS_AT_ONCE] = total
+    return out

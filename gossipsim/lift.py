@@ -14,7 +14,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gossipsim.kernel import Kernel
+from gossipsim.kernels import Kernel
 from gossipsim.rows import Fields
 
 SCALAR, VECTOR, VECTORS, UNKNOWN = "scalar", "vector", "vectors", "unknown"
@@ -55,7 +55,7 @@ def lift(kernel: Kernel, arguments: Mapping[str, Kind], name: str | None = None)
 
     Examples
     --------
-    >>> from gossipsim.kernel import Kernel
+    >>> from gossipsim.kernels import Kernel
     >>> import ast
     >>> source = "def f(p, x, g):" + chr(10) + "    r = p.a * g" + chr(10) + "    x[:] = x - p.b * r"
     >>> k = Kernel(len)

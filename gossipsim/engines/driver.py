@@ -53,13 +53,14 @@ def sample(seed, first, clock, node_total, n, edge_total, ends, accept, alias, t
     return clock
 
 
-@njit("i8(i8, i8, i8, f8[::1], i4[::1], i4[::1], i4[::1])", **_OPTIONS)
-def walk(on_gradient, on_exchange, context, t, i, j, edge):  # type: ignore[no-untyped-def]
-    """Run a block of events in order; return the number of messages sent."""
-    messages = 0
+@njit("void(i8, i8, i8, f8[::1], i4[::1], i4[::1], i4[::1], i8[::1])", **_OPTIONS)
+def walk(on_gradient, on_exchange, context, t, i, j, edge, done):  # type: ignore[no-untyped-def]
+    """Run a block of events in order; add the numbers of gradients and of messages to `done`."""
+    gradients, messages = 0, 0
     for k in range(uint64(t.size)):
         if j[k] < 0:
-            call_gradient(on_gradient, context, i[k], t[k])
+            gradients += call_gradient(on_gradient, context, i[k], t[k])
         else:
             messages += call_exchange(on_exchange, context, edge[k], i[k], j[k], t[k])
-    return messages
+    done[0] += gradients
+    done[1] += messages

@@ -16,7 +16,7 @@ import numpy as np
 
 from gossipsim.errors import Refused
 from gossipsim.flow import FlowForm
-from gossipsim.kernel import Kernel
+from gossipsim.kernels import Kernel
 from gossipsim.lift import SCALAR, VECTOR, VECTORS, Kind, Row, lift
 from gossipsim.rows import LINK, NODE, Fields
 
@@ -238,8 +238,14 @@ class Lowered:
             _function("njit", "run_oracle", "void(i8, i8)", "context, i", [*node, *vectors, *self._oracle()]),
             _function("njit", "run_step", "void(i8, i8, f8)", here, [*node, *vectors, *self._step()]),
             _function("njit", "run_message", "b1(i8, i8, i8, f8, i8)", link, say),
+            _function("njit", "run_finite", "b1(i8, i8)", "context, i", self._finite()),
             _function("njit", "run_receive", "void(i8, i8, i8, f8, i8)", link, hear),
         ]
+
+    def _finite(self) -> list[str]:
+        words = self._size("NODE") // 8
+        node = f"row = carray(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
+        return [*self._open([]), node, "bad = 0", f"for k in range({words}):", "    bad += not np.isfinite(row[k])", "return bad == 0"]
 
     def scratch_bytes(self) -> int:
         """Return the size of the scratch memory that the handlers use."""
@@ -284,7 +290,7 @@ def _global(name: str, value: Any) -> str:
 
 
 def _helper(name: str, helper: Kernel) -> str:
-    if helper.__module__ == "gossipsim.kernel":
+    if helper.__module__ == "gossipsim.kernels":
         plain = {"dot": "(a * b).sum()", "norm": "_sqrt((a * a).sum())", "total": "a.sum()"}[helper.__name__]
         return f"@_verb\ndef {name}({'a, b' if helper.__name__ == 'dot' else 'a'}):\n    return {plain}\n"
     tree = helper.tree

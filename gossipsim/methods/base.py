@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ValidationInfo
 from gossipsim.component import Component, InputFile, Settings
 from gossipsim.errors import ScenarioError, nearest
 from gossipsim.facts import Facts, Promise
-from gossipsim.kernel import Kernel, dot, kernel, norm, total
+from gossipsim.kernels import Kernel, dot, kernel, norm, total
 
 __all__ = ["Facts", "Flow", "Kernel", "Method", "Promise", "dot", "kernel", "norm", "total"]
 

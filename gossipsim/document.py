@@ -1,0 +1,161 @@
+"""A YAML file as plain data that remembers on which line every key stands."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gossipsim.errors import Key, ScenarioError
+
+LARGEST_FILE = 10_000_000
+_MOST_VALUES = 1_000_000
+_DEEPEST = 50
+
+
+class Document:
+    """Plain data with the place of every key.
+
+    Attributes
+    ----------
+    data : dict
+        What the file says.
+    file : Path or None
+        Where it was read.
+    """
+
+    def __init__(self, data: Any, file: Path | None = None, places: Mapping[Key, int] | None = None) -> None:
+        self.data = data
+        self.file = file
+        self.lines = dict(places or {})
+        self.overridden: set[Key] = set()
+
+    @classmethod
+    def load(cls, path: str | Path) -> Document:
+        """Read a scenario file.
+
+        Raises
+        ------
+        ScenarioError
+            Missing, unreadable, too large, not text, not YAML, empty, duplicate keys, or aliases that unfold without end.
+        """
+        path = Path(path)
+        try:
+            if path.is_dir():
+                raise ScenarioError("is a folder", file=path, allowed="a YAML file")
+            if path.stat().st_size > LARGEST_FILE:
+                raise ScenarioError(f"has {path.stat().st_size:,} bytes", file=path, allowed="at most 10 MB")
+            text = path.read_bytes().decode("utf-8")
+        except UnicodeDecodeError as fault:
+            raise ScenarioError(f"is not text (byte {fault.start})", file=path, allowed="UTF-8 YAML") from None
+        except OSError as fault:
+            near = _similar(path)
+            raise ScenarioError(
+                f"cannot be read: {(fault.strerror or 'error').lower()}", file=path, allowed="an existing file", hint=near
+            ) from None
+        return cls.read(text, path)
+
+    @classmethod
+    def read(cls, text: str, file: Path | None = None) -> Document:
+        """Parse YAML text; see `load` for the errors."""
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+        parser = YAML(typ="rt", pure=True)
+        parser.allow_duplicate_keys = False
+        try:
+            raw = parser.load(io.StringIO(text))
+        except MarkedYAMLError as fault:
+            mark = fault.problem_mark or fault.context_mark
+            problem = str(fault.problem or fault.context or "cannot be parsed").split("\n")[0]
+            raise ScenarioError(
+                f"not valid YAML: {problem}", file=file, line=mark.line + 1 if mark else None
+            ) from None
+        except YAMLError as fault:
+            raise ScenarioError(f"not valid YAML: {str(fault).splitlines()[0]}", file=file) from None
+        except (RecursionError, ValueError) as fault:
+            reason = "nested too deeply" if isinstance(fault, RecursionError) else str(fault).splitlines()[0]
+            raise ScenarioError(f"not valid YAML: {reason}", file=file) from None
+        if raw is None:
+            raise ScenarioError("is empty", file=file, allowed="a scenario with topology, problem, method and run")
+        document = cls(None, file)
+        budget = [_MOST_VALUES]
+        document.data = document._plain(raw, (), budget)
+        return document
+
+    def _plain(self, raw: Any, key: Key, budget: list[int]) -> Any:
+        budget[0] -= 1
+        if budget[0] < 0 or len(key) > _DEEPEST:
+            raise ScenarioError(
+                "unfolds into too many values (aliases of aliases?)" if budget[0] < 0 else "is nested too deeply",
+                file=self.file,
+                allowed=f"at most {_MOST_VALUES:,} values, {_DEEPEST} levels deep",
+            )
+        if isinstance(raw, Mapping):
+            plain = {}
+            for name, value in raw.items():
+                place = raw.lc.data.get(name) if hasattr(raw, "lc") and raw.lc.data else None
+                if not isinstance(name, str):
+                    line = place[0] + 1 if place else None
+                    raise ScenarioError(f"key {name!r} is not text", key=key, file=self.file, line=line)
+                if place:
+                    self.lines[(*key, name)] = place[0] + 1
+                plain[str(name)] = self._plain(value, (*key, str(name)), budget)
+            return plain
+        if isinstance(raw, Sequence) and not isinstance(raw, str | bytes):
+            for k in range(len(raw)):
+                if hasattr(raw, "lc") and raw.lc.data and k in raw.lc.data:
+                    self.lines[(*key, k)] = raw.lc.data[k][0] + 1
+            return [self._plain(value, (*key, k), budget) for k, value in enumerate(raw)]
+        if isinstance(raw, bool) or raw is None:
+            return raw
+        for plain_type in (int, float, str):
+            if isinstance(raw, plain_type):
+                return plain_type(raw)
+        return str(raw)
+
+    def set(self, dotted: str, value: Any) -> None:
+        """Change one value, `set("method.name", "dadao")`, making mappings on the way.
+
+        When a component's name changes, keys that stay behind are kept; `Scenario` drops those the new one does not know.
+        """
+        parts = dotted.split(".")
+        if not all(parts):
+            raise ScenarioError(f"given {dotted!r}", allowed="a dotted key such as method.name")
+        if not isinstance(self.data, dict):
+            raise ScenarioError("is not a mapping", file=self.file)
+        here = self.data
+        for part in parts[:-1]:
+            inner = here.get(part)
+            if isinstance(inner, str) and part != "name":
+                inner = {"name": inner}
+            if not isinstance(inner, dict):
+                inner = {}
+            here[part] = inner
+            here = inner
+        here[parts[-1]] = value
+        self.overridden.add(tuple(parts))
+
+    def locate(self, error: ScenarioError) -> ScenarioError:
+        """Fill in the file and the line of the longest known part of the error's key."""
+        if any(error.key[: len(key)] == key for key in self.overridden):
+            error.file = error.file or "--set"
+            return error
+        error.file = error.file or (str(self.file) if self.file else None)
+        if error.line is None:
+            for length in range(len(error.key), 0, -1):
+                line = self.lines.get(error.key[:length])
+                if line is not None:
+                    error.line = line
+                    break
+        return error
+
+
+def _similar(path: Path) -> str | None:
+    from gossipsim.errors import nearest
+
+    folder = path.parent
+    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    found = nearest(path.name, names)
+    return str(folder / found) if found else None

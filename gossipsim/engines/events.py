@@ -1,0 +1,203 @@
+"""The events of a world in order of time: drawn from superposed Poisson clocks, or read from a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 4096
+
+
+class Events(NamedTuple):
+    """Consecutive events; `j` and `edge` are -1 for a gradient. Shapes `(K,)`."""
+
+    t: NDArray[np.float64]
+    i: NDArray[np.int32]
+    j: NDArray[np.int32]
+    edge: NDArray[np.int32]
+
+    def part(self, start: int, stop: int) -> Events:
+        """Return events `start` to `stop - 1` as views."""
+        return Events(*(column[start:stop] for column in self))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where an advance stops: before time `until`, or when a count is reached."""
+
+    until: float = inf
+    events: float = inf
+    gradients: float = inf
+    activations: float = inf
+
+
+@dataclass
+class Counts:
+    """What has happened so far."""
+
+    events: int = 0
+    gradients: int = 0
+    activations: int = 0
+    messages: int = 0
+    bits: int = 0
+    lost: int = 0
+
+    def reached(self, limits: Limits) -> bool:
+        """Return whether a count stands at its limit."""
+        return (
+            self.events >= limits.events
+            or self.gradients >= limits.gradients
+            or self.activations >= limits.activations
+        )
+
+    def add(
+        self, *, events: int = 0, gradients: int = 0, activations: int = 0, messages: int = 0, bits: int = 0
+    ) -> None:
+        """Count some more of each."""
+        self.events += events
+        self.gradients += gradients
+        self.activations += activations
+        self.messages += messages
+        self.bits += bits
+
+
+class Source(Protocol):
+    """Where events come from; `block(first, clock)` must not depend on how earlier blocks were cut."""
+
+    def block(self, first: int, clock: float) -> Events:
+        """Return some events from number `first` on, the one before having happened at time `clock`; empty at the end."""
+
+
+class PoissonClocks:
+    """Superposed independent Poisson clocks of nodes and edges: event k is a function of (seed, k) and the rates.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the scenario.
+    n : int
+        Number of nodes; each gradient clock has rate `node_rate`.
+    node_rate : float
+        Gradients per unit time and node; 0 for methods without gradients.
+    edges : ndarray, shape (m, 2)
+        Ends of every edge.
+    rates : ndarray, shape (m,)
+        Rate of every edge's gossip clock.
+    """
+
+    def __init__(
+        self, seed: int, n: int, node_rate: float, edges: NDArray[np.int64], rates: NDArray[np.float64]
+    ) -> None:
+        self.seed, self.n = np.uint64(seed), n
+        self.node_total, self.edge_total = float(node_rate * n), float(rates.sum())
+        self.ends = np.ascontiguousarray(edges, dtype=np.int32).reshape(-1, 2)
+        equal = len(rates) == 0 or bool(np.all(rates == rates[0]))
+        self.accept, self.alias = (np.empty(0), np.empty(0, np.int32)) if equal else alias_table(rates)
+
+    def block(self, first: int, clock: float) -> Events:
+        """Return the next `BLOCK` events."""
+        from gossipsim.engines.driver import sample
+
+        if self.node_total + self.edge_total == 0.0:
+            return Events(np.empty(0), *(np.empty(0, np.int32) for _ in range(3)))
+        found = Events(np.empty(BLOCK), *(np.empty(BLOCK, np.int32) for _ in range(3)))
+        sample(
+            self.seed, np.uint64(first), clock, self.node_total, self.n, self.edge_total,
+            self.ends, self.accept, self.alias, *found,
+        )  # fmt: skip
+        return found
+
+
+class Recording:
+    """Events read from a file, in their own order."""
+
+    def __init__(self, events: Events) -> None:
+        self.events = events
+
+    def block(self, first: int, clock: float) -> Events:
+        """Return the recorded events from number `first` on."""
+        return self.events.part(first, first + BLOCK)
+
+
+def alias_table(weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return acceptance probabilities and aliases: one uniform picks an index with probability proportional to its weight.
+
+    Walker's method as arranged by Vose, "A linear algorithm for generating random numbers with a given distribution", 1991.
+
+    Examples
+    --------
+    >>> accept, alias = alias_table(np.array([1.0, 3.0]))
+    >>> accept.tolist(), alias.tolist()
+    ([0.5, 1.0], [1, 1])
+    """
+    scaled = (weights / weights.sum() * len(weights)).tolist()
+    accept, alias = np.ones(len(weights)), np.arange(len(weights), dtype=np.int32)
+    small = [k for k, w in enumerate(scaled) if w < 1.0]
+    large = [k for k, w in enumerate(scaled) if w >= 1.0]
+    while small and large:
+        low, high = small.pop(), large[-1]
+        accept[low], alias[low] = scaled[low], high
+        scaled[high] -= 1.0 - scaled[low]
+        if scaled[high] < 1.0:
+            small.append(large.pop())
+    return accept, alias
+
+
+class Tape:
+    """A reader of a source: knows the next event, cuts at limits, and can be set back."""
+
+    def __init__(self, source: Source, first: int = 0, clock: float = 0.0) -> None:
+        self.source, self.first, self.clock = source, first, clock
+        self.events = source.block(first, clock)
+        self.place = 0
+
+    def _refill(self) -> None:
+        if self.place == len(self.events.t) > 0:
+            self.first += self.place
+            self.clock = float(self.events.t[-1])
+            self.events, self.place = self.source.block(self.first, self.clock), 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no event is left."""
+        self._refill()
+        return self.place >= len(self.events.t)
+
+    @property
+    def position(self) -> tuple[int, float]:
+        """Number of events taken so far, and the time of the last one."""
+        return self.first + self.place, float(self.events.t[self.place - 1]) if self.place else self.clock
+
+    def take(self, limits: Limits, counts: Counts) -> Events:
+        """Return the next events, as many as are at hand within the limits; empty when none is."""
+        self._refill()
+        waiting = self.events.part(self.place, len(self.events.t))
+        stop = len(waiting.t)
+        if stop and waiting.t[-1] >= limits.until:
+            stop = int(np.searchsorted(waiting.t, limits.until, side="left"))
+        stop = int(min(stop, limits.events - counts.events))
+        for limit, done, mine in (
+            (limits.gradients, counts.gradients, waiting.j < 0),
+            (limits.activations, counts.activations, waiting.j >= 0),
+        ):
+            if limit < inf:
+                ahead = np.flatnonzero(mine[:stop])
+                if len(ahead) >= limit - done:
+                    stop = int(ahead[int(limit - done) - 1]) + 1 if limit > done else 0
+        self.place += max(stop, 0)
+        return waiting.part(0, max(stop, 0))
+
+    def __iter__(self) -> Iterator[tuple[float, int, int, int]]:
+        """Yield events one by one, for ever or until a recording ends."""
+        while True:
+            self._refill()
+            if self.place >= len(self.events.t):
+                return
+            for t, i, j, edge in zip(*(c[self.place :].tolist() for c in self.events), strict=True):
+                self.place += 1
+                yield t, i, j, edge

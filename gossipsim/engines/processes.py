@@ -1,0 +1,129 @@
+"""The readable definition of the world: clocks, nodes and links as SimPy processes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from heapq import heappush
+from typing import Any, ClassVar
+
+import simpy
+from simpy.events import NORMAL
+
+from gossipsim.engines.base import Diverged, Engine, State
+from gossipsim.engines.events import Counts, Limits, Tape
+from gossipsim.engines.verbs import CompiledVerbs, InterpretedVerbs, Verbs
+from gossipsim.errors import Refused
+from gossipsim.world import World
+
+Process = Generator[simpy.Event, Any, None]
+
+
+class Environment(simpy.Environment):
+    """SimPy's environment, plus events at an absolute time."""
+
+    def at(self, t: float) -> simpy.Event:
+        """Return an event that happens at exactly time t.
+
+        SimPy schedules delays, and now + (t - now) is not always t in floating point.
+        """
+        event = simpy.Event(self)
+        event._ok, event._value = True, None
+        heappush(self._queue, (t, NORMAL, next(self._eid), event))
+        return event
+
+
+class Bell:
+    """Wakes the process that waits for it."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self.rung = env.event()
+
+    def ring(self, value: object = None) -> None:
+        """Wake the waiting process at the present time and hand it a value."""
+        rung, self.rung = self.rung, self.env.event()
+        rung.succeed(value)
+
+
+class Processes(Engine):
+    """Runs a world as SimPy processes that call one verb at a time."""
+
+    name: ClassVar[str] = "processes"
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.env = Environment()
+        self.verbs = _verbs(world)
+        self.state = State(self.verbs.nodes, self.verbs.links, Counts())
+        self.tape = Tape(world.events())
+        self.node_bells = [Bell(self.env) for _ in range(world.graph.n)]
+        self.link_bells = [Bell(self.env) for _ in range(world.graph.m)]
+        self.env.process(self.clock())
+        for i, bell in enumerate(self.node_bells):
+            self.env.process(self.node(i, bell))
+        for edge, bell in enumerate(self.link_bells):
+            self.env.process(self.link(edge, bell))
+
+    def clock(self) -> Process:
+        """Ring a node or a link whenever one of the superposed clocks ticks."""
+        for t, i, j, edge in self.tape:
+            yield self.env.at(t)
+            if j < 0:
+                self.node_bells[i].ring()
+            else:
+                self.link_bells[edge].ring((i, j))
+
+    def node(self, i: int, bell: Bell) -> Process:
+        """Compute a gradient whenever the bell rings."""
+        verbs = self.verbs
+        while True:
+            yield bell.rung
+            t = self.env.now
+            verbs.advance(i, t)
+            computed = verbs.query(i, t)
+            if computed:
+                verbs.oracle(i)
+                verbs.step(i, t)
+            self.happened(i, gradients=int(computed))
+
+    def link(self, edge: int, bell: Bell) -> Process:
+        """Exchange messages between the two ends whenever the bell rings."""
+        verbs, graph = self.verbs, self.world.graph
+        place = dict(zip(graph.edges[edge].tolist(), graph.slot[edge].tolist(), strict=True))
+        while True:
+            i, j = yield bell.rung
+            t, at_i, at_j = self.env.now, place[i], place[j]
+            verbs.advance(i, t)
+            verbs.advance(j, t)
+            said_i = verbs.message(i, at_i, t, 0)
+            said_j = verbs.message(j, at_j, t, 1)
+            if said_j:
+                verbs.receive(i, at_i, t, 1)
+            if said_i:
+                verbs.receive(j, at_j, t, 0)
+            self.happened(i, j, activations=1, messages=int(said_i) + int(said_j))
+
+    def happened(self, *nodes: int, messages: int = 0, **more: int) -> None:
+        """Count an event and look whether it left these nodes finite."""
+        self.state.now = self.env.now
+        self.state.counts.add(events=1, messages=messages, bits=messages * self.world.message_bits, **more)
+        for node in nodes:
+            if not self.verbs.finite(node):
+                raise Diverged(node, self.env.now)
+
+    def advance(self, limits: Limits) -> None:
+        """Step SimPy's queue up to the limits."""
+        while self.env.peek() < limits.until and not self.state.counts.reached(limits):
+            self.env.step()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no event is left."""
+        return self.tape.exhausted
+
+
+def _verbs(world: World) -> Verbs:
+    try:
+        return CompiledVerbs(world)
+    except Refused:
+        return InterpretedVerbs(world)

@@ -1,0 +1,163 @@
+"""One verb at a time, for engines that string them together themselves: compiled, or interpreted as ordinary Python."""
+
+from __future__ import annotations
+
+import math
+import os
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gossipsim.engines.base import nonfinite
+from gossipsim.engines.binding import Binding, compile_module, lowered
+from gossipsim.errors import Refused
+from gossipsim.rows import LINK, constants_row, zeros
+from gossipsim.world import World
+
+
+class Verbs(ABC):
+    """The local actions of a world's nodes; `slot` is a neighbour's place in a node's list, `box` a message's place."""
+
+    nodes: NDArray[Any]
+    links: NDArray[Any]
+
+    @abstractmethod
+    def advance(self, i: int, t: float) -> None:
+        """Bring node i along its flow to time t."""
+
+    @abstractmethod
+    def query(self, i: int, t: float) -> bool:
+        """Ask node i where it wants a gradient; False: not now."""
+
+    @abstractmethod
+    def oracle(self, i: int) -> None:
+        """Compute the gradient of f_i at the point asked for."""
+
+    @abstractmethod
+    def step(self, i: int, t: float) -> None:
+        """Hand the gradient to node i."""
+
+    @abstractmethod
+    def message(self, i: int, slot: int, t: float, box: int) -> bool:
+        """Put what node i tells this neighbour into a box; False: nothing."""
+
+    @abstractmethod
+    def receive(self, i: int, slot: int, t: float, box: int) -> None:
+        """Hand the content of a box, sent by this neighbour, to node i."""
+
+    def finite(self, i: int) -> bool:
+        """Return whether the row of node i is finite."""
+        return not len(nonfinite(self.nodes[i : i + 1]))
+
+
+class CompiledVerbs(Verbs):
+    """Every verb is a call into machine code."""
+
+    def __init__(self, world: World) -> None:
+        if os.environ.get("NUMBA_DISABLE_JIT", "0") not in {"", "0"}:
+            raise Refused("NUMBA_DISABLE_JIT switches Numba's compiler off")
+        self.binding = Binding(world)
+        self.nodes, self.links = self.binding.nodes, self.binding.links
+        self.code = compile_module("verbs", world, self.binding.lowered.single_verbs())
+        self.context = self.binding.address
+
+    def advance(self, i: int, t: float) -> None:
+        """Bring node i along its flow to time t."""
+        self.code.advance(self.context, i, t)
+
+    def query(self, i: int, t: float) -> bool:
+        """Ask node i where it wants a gradient; False: not now."""
+        return bool(self.code.run_query(self.context, i, t))
+
+    def oracle(self, i: int) -> None:
+        """Compute the gradient of f_i at the point asked for."""
+        self.code.run_oracle(self.context, i)
+
+    def step(self, i: int, t: float) -> None:
+        """Hand the gradient to node i."""
+        self.code.run_step(self.context, i, t)
+
+    def message(self, i: int, slot: int, t: float, box: int) -> bool:
+        """Put what node i tells this neighbour into a box; False: nothing."""
+        return bool(self.code.run_message(self.context, i, slot, t, box))
+
+    def receive(self, i: int, slot: int, t: float, box: int) -> None:
+        """Hand the content of a box, sent by this neighbour, to node i."""
+        self.code.run_receive(self.context, i, slot, t, box)
+
+    def finite(self, i: int) -> bool:
+        """Return whether the row of node i is finite."""
+        return bool(self.code.run_finite(self.context, i))
+
+
+class InterpretedVerbs(Verbs):
+    """Every verb runs as the Python it is written in: slow, and open to code that no compiler takes."""
+
+    def __init__(self, world: World) -> None:
+        method, objective, graph = world.method, world.objective, world.graph
+        low, flow = lowered(world)
+        self.method, self.objective, self.first = method, objective, graph.ptr.tolist()
+        self.nodes = world.start_rows()
+        self.links = zeros({**LINK, **method.link}, objective.dim, max(1, len(graph.nbr)))
+        self.links.weight[: len(graph.nbr)] = world.link_weights()
+        self.p, self.q = constants_row(world.constants)[0], constants_row(objective.constants)[0]
+        self.f = constants_row(flow.constants if flow else {})[0]
+        self.g, self.point = np.zeros(objective.dim), np.zeros(objective.dim)
+        shape = (objective.dim,) if method.payload == 1 else (method.payload, objective.dim)
+        self.boxes = np.zeros((2, *shape))
+        self.flow = None
+        if flow is not None:
+            space: dict[str, Any] = {"_exp": math.exp, "_cos": math.cos, "_sin": math.sin, "_D": objective.dim}
+            exec(flow.source(method.vectors()), space)
+            self.flow = space["flow"]
+
+    def advance(self, i: int, t: float) -> None:
+        """Bring node i along its flow to time t."""
+        if self.flow is None:
+            self.nodes[i].at = t
+        else:
+            self.flow(self.f, self.nodes[i], t)
+
+    def query(self, i: int, t: float) -> bool:
+        """Ask node i where it wants a gradient; False: not now."""
+        if self.method.query is None:
+            self.point[:] = self.nodes[i][self.method.primal]
+            return True
+        return _yes(self.method.query(self.p, self.nodes[i], t, self.point))
+
+    def oracle(self, i: int) -> None:
+        """Compute the gradient of f_i at the point asked for."""
+        self.objective.problem.gradient(self.q, self.objective.shard(i), self.point, self.g)
+        self.nodes[i].draws += 1
+
+    def step(self, i: int, t: float) -> None:
+        """Hand the gradient to node i."""
+        if self.method.step is not None:
+            self.method.step(self.p, self.nodes[i], t, self.g)
+
+    def _links(self, i: int) -> NDArray[Any]:
+        return self.links[self.first[i] : self.first[i + 1]]
+
+    def message(self, i: int, slot: int, t: float, box: int) -> bool:
+        """Put what node i tells this neighbour into a box; False: nothing."""
+        node, link, out = self.nodes[i], self._links(i)[slot], self.boxes[box]
+        said = True
+        if self.method.message is None:
+            out[:] = node[self.method.primal]
+        else:
+            said = _yes(self.method.message(self.p, node, link, t, out))
+        if said and self.method.sent is not None:
+            self.method.sent(self.p, node, link, t, out)
+        return said
+
+    def receive(self, i: int, slot: int, t: float, box: int) -> None:
+        """Hand the content of a box, sent by this neighbour, to node i."""
+        if self.method.receive is not None:
+            slots = np.array([slot])
+            self.method.receive(self.p, self.nodes[i], self._links(i), t, self.boxes[box : box + 1], slots)
+
+
+def _yes(answer: bool | None) -> bool:
+    return answer is None or bool(answer)

@@ -1,0 +1,71 @@
+"""Least squares, spread over the nodes."""
+# A kernel's first argument is a record of constants, and its body is for the compiler, not for the type checker.
+# ruff: noqa: N805
+# mypy: allow-untyped-defs, no-check-untyped-defs
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gossipsim.component import NonNegative
+from gossipsim.kernel import dot, kernel
+from gossipsim.problems import spectra
+from gossipsim.problems.base import Vector
+from gossipsim.problems.regression import Regression
+from gossipsim.problems.synthetic import SyntheticLines
+
+
+class LinearRegression(Regression, name="linear_regression"):
+    """Least squares with a ridge, without the factor 1/2 on the residuals.
+
+    f_i(x) = (1/m_i) sum_k (a_ik . x - b_ik)^2 + (l2/2) |x|^2, with mu_i and L_i the extreme eigenvalues of
+    (2/m_i) A_i^T A_i + l2 I. The options of the data are those of `gossipsim.problems.data.DataProblem`; `synthetic`
+    takes those of `gossipsim.problems.synthetic.SyntheticLines`.
+
+    Parameters
+    ----------
+    l2 : float
+        Ridge, l2 >= 0.
+
+    Examples
+    --------
+    >>> f = LinearRegression.read({"dataset": "diabetes", "intercept": True}).build(n=10, seed=1)
+    >>> f.dim, f.samples.a.shape
+    (11, (442, 11))
+    >>> f.optimum.residual < 1e-12
+    True
+    """
+
+    quadratic: ClassVar[bool] = True
+
+    l2: NonNegative = 0.0
+    synthetic: SyntheticLines | None = None
+
+    @kernel
+    def gradient(q, samples, x, out):
+        """Write (2/m) sum_j (a_j . x - b_j) a_j + l2 x to `out`."""
+        out[:] = q.l2 * x
+        for j in range(len(samples)):
+            row = samples[j]
+            r = 2.0 / len(samples) * (dot(row.a, x) - row.b)
+            out[:] = out + r * row.a
+
+    def loss(self, z: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        """Return (z - b)^2."""
+        return np.asarray(np.square(z - b))
+
+    def slope(self, z: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        """Return 2 (z - b)."""
+        return np.asarray(2.0 * (z - b))
+
+    def bend(self, z: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+        """Return 2."""
+        return np.full_like(z, 2.0)
+
+    def smoothness(self, a: Vector, first: NDArray[np.int64]) -> tuple[Vector, Vector]:
+        """Return the extreme eigenvalues of (2/m_i) A_i^T A_i, `(n,)` each."""
+        low, high = spectra.extremes(a, first)
+        return 2.0 * low, 2.0 * high

@@ -1,0 +1,93 @@
+"""Synthetic regression data: every node draws its own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from gossipsim.component import Dimension, Finite, NonNegative, Positive, Probability, Settings
+from gossipsim.errors import ScenarioError
+from gossipsim.problems.base import fits
+from gossipsim.problems.files import Table
+
+Vector = NDArray[np.float64]
+PerNode = Annotated[int, Field(ge=1, le=100_000_000)]
+
+
+class Synthetic(Settings):
+    """What all generators share: samples per node and dimension."""
+
+    samples: PerNode = 100
+    dim: Dimension = 2
+
+    def generate(self, n: int, rng: np.random.Generator) -> Table:
+        """Return one block of `samples` rows per node; raise `ScenarioError` if they would not fit in memory."""
+        m, d = self.samples, self.dim
+        fits(n * m * (d + 1), f"synthetic data for {n} nodes with {m} samples in dimension {d}", key=("synthetic",))
+        data, labels = self.draw(n, rng)
+        return Table(data.reshape(n * m, d), labels.reshape(-1), np.arange(n + 1, dtype=np.int64) * m)
+
+    @abstractmethod
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[Vector, Vector]:
+        """Return features `(n, m, d)` and labels `(n, m)`."""
+
+
+class SyntheticLines(Synthetic):
+    """Linear data with an independent truth on every node.
+
+    b_ik = s_i (a_ik . w_i + e_ik) with a_ik ~ N(0, I), w_i uniform in [0, truth]^d, e_ik ~ N(0, noise^2) and a slope
+    factor s_i uniform in [slope_low, slope_high]. The defaults are the setting of Nabli and Oyallon, "DADAO: decoupled
+    accelerated decentralized asynchronous optimization" (ICML 2023), Section 5.
+
+    Examples
+    --------
+    >>> SyntheticLines(samples=7, dim=3).generate(4, np.random.default_rng(0)).data.shape
+    (28, 3)
+    """
+
+    noise: NonNegative = 10.0
+    truth: NonNegative = 100.0
+    slope_low: Finite = 0.01
+    slope_high: Finite = 5.0
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[Vector, Vector]:
+        """Return features `(n, m, d)` and labels `(n, m)`."""
+        if self.slope_low > self.slope_high:
+            raise ScenarioError(
+                f"slope_low = {self.slope_low} is above slope_high = {self.slope_high}", key=("synthetic", "slope_low")
+            )
+        A = rng.standard_normal((n, self.samples, self.dim))
+        w = rng.uniform(0.0, self.truth, (n, self.dim))
+        b = np.einsum("nmd,nd->nm", A, w) + self.noise * rng.standard_normal((n, self.samples))
+        return A, b * rng.uniform(self.slope_low, self.slope_high, (n, 1))
+
+
+class SyntheticClusters(Synthetic):
+    """Two Gaussian clusters per node, with flipped labels.
+
+    b_ik = -1 or +1 with equal probability and a_ik = b_ik (separation/2) u + s_i + z_ik, where u is one random unit
+    vector for all nodes, s_i ~ N(0, shift^2 I) moves the clusters of node i, and z_ik ~ N(0, I). Then each label
+    changes sign with probability `flip`.
+
+    Examples
+    --------
+    >>> sorted(set(SyntheticClusters(samples=50).generate(2, np.random.default_rng(0)).labels.tolist()))
+    [-1.0, 1.0]
+    """
+
+    separation: Positive = 2.0
+    shift: NonNegative = 0.0
+    flip: Probability = 0.01
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[Vector, Vector]:
+        """Return features `(n, m, d)` and labels `(n, m)`."""
+        m, d = self.samples, self.dim
+        u = rng.standard_normal(d)
+        b = np.where(rng.random((n, m)) < 0.5, -1.0, 1.0)
+        centre = self.separation / 2.0 * u / np.linalg.norm(u)
+        A = b[:, :, None] * centre + self.shift * rng.standard_normal((n, 1, d)) + rng.standard_normal((n, m, d))
+        return A, np.where(rng.random((n, m)) < self.flip, -b, b)

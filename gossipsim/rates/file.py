@@ -1,0 +1,111 @@
+"""Rates from a file."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+
+import numpy as np
+from pydantic import Field
+
+from gossipsim.component import InputFile
+from gossipsim.errors import ScenarioError, nearest, shown
+from gossipsim.graph import Floats, Graph
+from gossipsim.rates.base import Demand, Rates
+from gossipsim.topologies.file import read_text
+
+HEADER = ["i", "j", "rate"]
+
+
+class File(Rates, name="file"):
+    r"""Rates read from a CSV file with the header i,j,rate and every edge once, in any order and direction.
+
+    Nodes go by their label when the graph has labels, else by number; rates are exchanges per unit time and are used
+    as they stand.
+
+    Raises
+    ------
+    ScenarioError
+        With the line: an unknown edge, an edge given twice, a rate that is negative or no finite number.
+        Without: an edge of the graph that is left out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "rates.csv")
+    ...     _ = path.write_text("i,j,rate\n2,1,0.5\n0,1,2\n")
+    ...     File(file=path).solve(Graph.build("path", n=3), demand=lambda p: 1.0).tolist()
+    [2.0, 0.5]
+    """
+
+    file: InputFile = Field(description="path of a CSV file with the header i,j,rate")
+
+    def solve(self, graph: Graph, demand: Demand) -> Floats:
+        """Return the rates of the file (m,) in the order of `graph.edges`."""
+        try:
+            return parse(read_text(self.file), graph)
+        except ScenarioError as fault:
+            raise ScenarioError(
+                fault.message, key=("file",), allowed=fault.allowed, hint=fault.hint, file=self.file, line=fault.line
+            ) from None
+
+
+def parse(text: str, graph: Graph) -> Floats:
+    r"""Return the rates (m,) that `text` gives to the edges of `graph`.
+
+    Examples
+    --------
+    >>> parse("i,j,rate\n0,1,0.25\n", Graph.build("path", n=2)).tolist()
+    [0.25]
+    """
+    names = [str(label) for label in (range(graph.n) if graph.labels is None else graph.labels)]
+    edges = {frozenset((names[i], names[j])): e for e, (i, j) in enumerate(graph.edges.tolist())}
+    rates = np.full(graph.m, np.nan)
+    rows = csv.reader(StringIO(text, newline=""), strict=True)
+    header: list[str] | None = None
+    try:
+        for cells in rows:
+            row = [cell.strip() for cell in cells]
+            if not any(row):
+                continue
+            if header is None:
+                header = row
+                if header != HEADER:
+                    raise ScenarioError(f"header {','.join(row)!r}", line=rows.line_num, allowed="i,j,rate")
+                continue
+            if len(row) != 3:
+                raise ScenarioError(f"given {shown(cells)}", line=rows.line_num, allowed="three columns i,j,rate")
+            e = _edge(row, edges, names, rows.line_num)
+            if not np.isnan(rates[e]):
+                raise ScenarioError(f"edge {row[0]},{row[1]} is given twice", line=rows.line_num)
+            rates[e] = _rate(row[2], rows.line_num)
+    except csv.Error as fault:
+        raise ScenarioError(f"malformed CSV: {fault}", line=rows.line_num) from None
+    missing = np.flatnonzero(np.isnan(rates))
+    if len(missing):
+        i, j = graph.edges[missing[0]]
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ScenarioError(f"edge {names[i]},{names[j]}{more} is missing", allowed="every edge of the graph once")
+    return rates
+
+
+def _edge(row: list[str], edges: dict[frozenset[str], int], names: list[str], line: int) -> int:
+    e = edges.get(frozenset(row[:2]))
+    if e is None:
+        unknown = [name for name in row[:2] if name not in names]
+        if unknown:
+            raise ScenarioError(f"unknown node {unknown[0]!r}", line=line, hint=nearest(unknown[0], names[:10_000]))
+        raise ScenarioError(f"the graph has no edge {row[0]},{row[1]}", line=line)
+    return e
+
+
+def _rate(text: str, line: int) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = np.nan
+    if not (np.isfinite(rate) and rate >= 0):
+        raise ScenarioError(f"rate {text!r}", line=line, allowed="a finite number >= 0")
+    return rate

@@ -1,0 +1,247 @@
+"""One run as a frozen, validated record: read from YAML, changed by dotted keys, written back."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, model_validator
+
+from gossipsim.component import Component, Positive, Seed, Settings
+from gossipsim.document import Document
+from gossipsim.errors import ScenarioError, nearest, shown
+from gossipsim.methods.base import Method
+from gossipsim.metrics import Metric
+from gossipsim.problems import Problem
+from gossipsim.rates import Rates
+from gossipsim.recording import Clocks
+from gossipsim.start import Init
+from gossipsim.topologies import Topology
+from gossipsim.wire import Wire
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Run(Settings):
+    """When a run stops: at the first of its limits.
+
+    Parameters
+    ----------
+    time : float, optional
+        Simulated time, in mean gradient times of a unit-rate node.
+    events, gradients, activations : int, optional
+        Numbers of events, of gradients, of exchanges in the whole network.
+    bits : int, optional
+        Bits on all links together.
+    rounds : int, optional
+        Synchronous rounds.
+    error : float, optional
+        Stop once the metric `error` is at most this, looked at when recording.
+    """
+
+    time: Positive | None = None
+    events: Count | None = None
+    gradients: Count | None = None
+    activations: Count | None = None
+    bits: Count | None = None
+    rounds: Count | None = None
+    error: Positive | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether anything stops the run."""
+        return any(value is not None for value in self.__dict__.values())
+
+
+def _metric_names(names: Any) -> Any:
+    if isinstance(names, list):
+        for k, name in enumerate(names):
+            if name not in Metric.registry:
+                raise ScenarioError(
+                    f"unknown metric {shown(name)}",
+                    key=("metrics", k),
+                    allowed=", ".join(Metric.registry),
+                    hint=nearest(name, Metric.registry),
+                )
+    return names
+
+
+class Record(Settings):
+    """What is recorded, and when.
+
+    Parameters
+    ----------
+    points : int
+        Records after the start, evenly spaced up to the run's limit; when no limit tells the length, the spacing doubles
+        whenever there are twice as many.
+    every : float, optional
+        Time between records, instead of `points`.
+    metrics : list of str
+        Names shown by `gossipsim show metrics`.
+    """
+
+    points: Annotated[int, Field(ge=1, le=10_000_000)] = 200
+    every: Positive | None = None
+    metrics: Annotated[list[str], BeforeValidator(_metric_names)] = ["error", "consensus", "gap"]
+
+
+def _member(family: type[Component] | type[Settings]) -> Callable[[Any, ValidationInfo], Any]:
+    def parse(value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, family):
+            return value
+        base = (info.context or {}).get("base")
+        try:
+            if issubclass(family, Component):
+                return family.parse(value, base)
+            if not isinstance(value, Mapping):
+                raise ScenarioError(f"given {shown(value)}", allowed="a mapping with " + ", ".join(family.model_fields))
+            return family.read(value, base)
+        except ScenarioError as fault:
+            raise fault.under(str(info.field_name)) from None
+
+    return parse
+
+
+_Topology = Annotated[SerializeAsAny[Topology], BeforeValidator(_member(Topology))]
+_Problem = Annotated[SerializeAsAny[Problem], BeforeValidator(_member(Problem))]
+_Method = Annotated[SerializeAsAny[Method], BeforeValidator(_member(Method))]
+_Rates = Annotated[SerializeAsAny[Rates], BeforeValidator(_member(Rates))]
+_Init = Annotated[SerializeAsAny[Init], BeforeValidator(_member(Init))]
+
+
+class Scenario(Settings):
+    """A topology, a problem, a method, and how long to run them.
+
+    Examples
+    --------
+    >>> s = Scenario.parse({
+    ...     "topology": {"name": "cycle", "n": 8},
+    ...     "problem": {"name": "quadratic", "dim": 2},
+    ...     "method": "gossip",
+    ...     "run": {"time": 10},
+    ... })
+    >>> s.replace({"method.name": "dadao"}).method.name
+    'dadao'
+    >>> Scenario.parse(s.dump()) == s
+    True
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w. -]+$")] = "scenario"
+    seed: Seed = 0
+    topology: _Topology
+    problem: _Problem
+    method: _Method
+    rates: _Rates = Field(default_factory=lambda: Rates.parse("uniform"))
+    init: _Init | None = None
+    clocks: Annotated[Clocks, BeforeValidator(_member(Clocks))] = Clocks()
+    wire: Annotated[Wire, BeforeValidator(_member(Wire))] = Wire()
+    run: Annotated[Run, BeforeValidator(_member(Run))] = Run()
+    record: Annotated[Record, BeforeValidator(_member(Record))] = Record()
+
+    @model_validator(mode="after")
+    def _can_stop(self) -> Self:
+        if not self.run.bounded and self.clocks.trace is None:
+            raise ScenarioError("nothing says when to stop", key=("run",), allowed=", ".join(Run.model_fields))
+        if self.run.rounds is not None and self.method.talks != "round":
+            raise ScenarioError(
+                f"{self.method.name} has no rounds", key=("run", "rounds"), allowed="time, events, gradients, bits, error"
+            )
+        return self
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Mapping[str, Any] | None = None) -> Scenario:
+        """Read a scenario file; `overrides` are dotted keys as for `replace`.
+
+        Raises
+        ------
+        ScenarioError
+            Names the file, the line and the key, what was given and what is allowed.
+        """
+        document = Document.load(path)
+        return cls.from_document(document, overrides)
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any] | str, base: Path | None = None) -> Scenario:
+        """Validate a mapping, or YAML text."""
+        document = Document.read(given) if isinstance(given, str) else Document(_plain(given))
+        return cls.from_document(document, base=base)
+
+    @classmethod
+    def from_document(
+        cls, document: Document, overrides: Mapping[str, Any] | None = None, base: Path | None = None
+    ) -> Scenario:
+        """Validate a document; every error names the line."""
+        try:
+            for key, value in (overrides or {}).items():
+                document.set(key, value)
+            data = document.data
+            if not isinstance(data, dict):
+                raise ScenarioError(f"given {shown(data)}", allowed="a mapping with topology, problem, method and run")
+            for key in overrides or {}:
+                if key.endswith(".name"):
+                    _forget_strangers(data, key.removesuffix(".name"))
+            return cls.read(data, base or (document.file.parent if document.file else None))
+        except ScenarioError as fault:
+            raise document.locate(fault) from None
+
+    def replace(self, changes: Mapping[str, Any]) -> Scenario:
+        """Return a changed copy: `{"method.name": "dadao", "topology.n": 64}`.
+
+        A new name keeps the keys that the new member knows and drops the others.
+        """
+        return self.from_document(Document(self.mapping()), _plain(changes))
+
+    def mapping(self) -> dict[str, Any]:
+        """Return plain data that `parse` turns into an equal scenario."""
+        found: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Component):
+                found[name] = value.spec()
+            elif isinstance(value, Settings):
+                found[name] = value.model_dump(mode="json", exclude_none=True)
+            elif value is not None:
+                found[name] = value
+        return {name: value for name, value in found.items() if value != {}}
+
+    def dump(self) -> str:
+        """Return YAML that loads to an equal scenario; files are written with absolute paths."""
+        from ruamel.yaml import YAML
+
+        writer = YAML(typ="safe", pure=True)
+        writer.default_flow_style = None
+        writer.width = 120
+        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        text = io.StringIO()
+        writer.dump(self.mapping(), text)
+        return text.getvalue()
+
+
+def _plain(given: Any) -> Any:
+    """Return plain data for mappings that hold components, paths, tuples or NumPy values."""
+    if isinstance(given, Component):
+        return given.spec()
+    if isinstance(given, Settings):
+        return given.model_dump(mode="json", exclude_none=True)
+    if isinstance(given, Mapping):
+        return {str(name): _plain(value) for name, value in given.items()}
+    if isinstance(given, list | tuple):
+        return [_plain(value) for value in given]
+    if isinstance(given, Path):
+        return str(given)
+    if hasattr(given, "tolist"):
+        return given.tolist()
+    return given
+
+
+def _forget_strangers(data: dict[str, Any], key: str) -> None:
+    """Drop the keys of a renamed component that its new class does not know."""
+    families: dict[str, type[Component]] = {
+        "topology": Topology, "problem": Problem, "method": Method, "rates": Rates, "init": Init,
+    }  # fmt: skip
+    family, values = families.get(key), data.get(key)
+    if family is not None and isinstance(values, dict) and values.get("name") in family.registry:
+        known = family.registry[values["name"]].model_fields
+        data[key] = {name: value for name, value in values.items() if name == "name" or name in known}

@@ -1,0 +1,83 @@
+"""When to record: a grid over whatever ends the run first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil, inf
+
+import numpy as np
+
+from gossipsim.engines.events import Limits
+from gossipsim.world import World
+
+_FIRST_SPACING = 1.0
+
+
+class Schedule:
+    """The limits of a run and the record points before them.
+
+    The grid is even in the quantity that is expected to end the run: time, events, gradients or exchanges. When only an error
+    ends it, records are one time unit apart at first; whenever there are twice as many as asked for, every second one is
+    dropped and the spacing doubles.
+    """
+
+    def __init__(self, world: World) -> None:
+        run, self.record = world.scenario.run, world.scenario.record
+        recorded = world.recorded is not None
+        node_rate, edge_rates = world.method.clocks(world.facts)
+        rates = {
+            "until": 1.0,
+            "events": world.event_rate,
+            "gradients": node_rate * world.graph.n,
+            "activations": float(edge_rates.sum()),
+        }
+        exchanges = inf if run.bits is None else ceil(run.bits / (2 * world.message_bits))
+        wanted = {
+            "until": run.time or inf,
+            "events": min(run.events or inf, len(world.recorded[0]) if recorded else inf),
+            "gradients": run.gradients or inf,
+            "activations": min(run.activations or inf, exchanges),
+        }
+        self.limits = Limits(**wanted)
+        expected = {name: limit / rates[name] if rates[name] > 0 else inf for name, limit in wanted.items()}
+        if recorded:
+            expected["events"] = 0.0
+        self.axis = min(expected, key=lambda name: expected[name])
+        self.length = wanted[self.axis]
+        self.thinning = self.length == inf and self.record.every is None
+        self.spacing = self.record.every or _FIRST_SPACING
+
+    def __iter__(self) -> Iterator[Limits]:
+        """Yield the limits of one advance after the other; the last is the run's own."""
+        if self.length == inf or self.record.every is not None:
+            yield from self._every()
+            return
+        grid = np.linspace(0.0, self.length, self.record.points + 1)[1:]
+        whole = grid if self.axis == "until" else np.unique(np.ceil(grid))
+        for place in whole[:-1]:
+            yield self._before({self.axis: float(place)})
+        yield self.limits
+
+    def _every(self) -> Iterator[Limits]:
+        t = self.spacing
+        while t < self.limits.until:
+            yield self._before({"until": t})
+            t += self.spacing
+        yield self.limits
+
+    def _before(self, place: dict[str, float]) -> Limits:
+        return Limits(**{name: min(getattr(self.limits, name), place.get(name, inf)) for name in Limits.__annotations__})
+
+    def thin(self, records: int) -> bool:
+        """Return whether every second of so many records should go, and double the spacing if so."""
+        if self.thinning and records > 2 * self.record.points:
+            self.spacing *= 2
+            return True
+        return False
+
+    def fraction(self, now: float, counts: object) -> float | None:
+        """Return how much of the run is done, or None when its length is not known."""
+        if self.length == inf:
+            return None
+        done = now if self.axis == "until" else getattr(counts, self.axis)
+        return min(1.0, done / self.length)

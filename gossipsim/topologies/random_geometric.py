@@ -1,0 +1,37 @@
+"""Nodes scattered in a square, joined when near."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from gossipsim.component import Positive
+from gossipsim.graph import Graph, limit_edges
+from gossipsim.topologies.base import RandomTopology
+from gossipsim.topologies.joining import join_closest
+from gossipsim.topologies.regular import unique
+
+
+class RandomGeometric(RandomTopology, name="random_geometric"):
+    """Uniform points of the unit square, joined within `radius`; pieces are joined where closest (connect: true).
+
+    Examples
+    --------
+    >>> graph = RandomGeometric(n=20, radius=0.3, seed=7).build()
+    >>> graph.n, graph.positions.shape
+    (20, (20, 2))
+    """
+
+    radius: Positive = Field(description="largest distance of two joined nodes; the square has side 1")
+
+    def make(self) -> Graph:
+        """Return the edges of at most `radius`, sorted, and the positions (n, 2)."""
+        from scipy.spatial import cKDTree
+
+        positions = self.generator().random((self.n, 2))
+        tree = cKDTree(positions)
+        limit_edges((int(tree.count_neighbors(tree, self.radius)) - self.n) / 2)
+        edges = tree.query_pairs(self.radius, output_type="ndarray").astype(np.int64)
+        if self.connect:
+            edges = join_closest(positions, edges)
+        return Graph(self.n, unique(edges), positions=positions)
