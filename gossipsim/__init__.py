@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gossipsim import methods, metrics, problems, rates, topologies
-    from gossipsim.engines.base import Diverged
-    from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError
+    from gossipsim.errors import Diverged, GossipsimError, Interrupted, Refused, ScenarioError
     from gossipsim.graph import Graph
     from gossipsim.kernels import kernel
     from gossipsim.methods.base import Method
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
-    "Diverged": "engines.base",
+    "Diverged": "errors",
     "GossipsimError": "errors",
     "Graph": "graph",
     "Interrupted": "errors",

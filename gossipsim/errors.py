@@ -75,6 +75,18 @@ class Refused(GossipsimError):
     """A method, engine or feature declines a combination that is valid in itself, with its reason."""
 
 
+class Diverged(GossipsimError):
+    """A node's state stopped being finite; `args` are the node and the time."""
+
+    def __init__(self, node: int, time: float) -> None:
+        super().__init__(node, time)
+        self.node, self.time = node, time
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return f"the state of node {self.node} stopped being finite at time {self.time:.6g}"
+
+
 class Interrupted(KeyboardInterrupt):
     """The user stopped a run; `trace` holds what was computed until then."""
 

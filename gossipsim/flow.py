@@ -8,7 +8,8 @@ For a V x V matrix with distinct eigenvalues \(\lambda_k\) the propagator is a f
 with constant matrices N_m that follow from A^r = \sum_m \varphi_m^{(r)}(0) N_m, r = 0..V-1 (a confluent Vandermonde
 system, solved here with 150 digits). Defective matrices need no special case. `FlowForm.source` writes the propagation of
 one node as a kernel: its zero pattern is literal, its numbers come from a row of constants, so that two runs whose matrices
-have the same pattern share the machine code.
+have the same pattern share the machine code. For times so short that the modes of an entry of order t^2 or higher would cancel, that
+entry is taken from its power series instead, so that it stays accurate relative to itself (to 1e-10).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from gossipsim.errors import ScenarioError
 _DIGITS = 150
 _CLUSTER = 1e-15
 _LARGEST_CANCELLATION = 1e7
+_RELATIVE = 1e-10
+_MOST_TERMS = 24
 _ROWS_AT_ONCE = 65536
 
 
@@ -41,12 +44,25 @@ class Mode:
 
 
 @dataclass(frozen=True)
+class Series:
+    """Entry (i, j) of exp(A t) for short times: t^order (c_0 + c_1 t + ...)."""
+
+    i: int
+    j: int
+    order: int
+    coefficients: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class FlowForm:
     """The propagator exp(A t) as a sum over modes; `coefficients` has shape (modes, V, V)."""
 
     matrix: NDArray[np.float64]
     modes: tuple[Mode, ...]
     coefficients: NDArray[np.float64]
+    series: tuple[Series, ...] = ()
+    short: float = 0.0
+    """Below this time the entries in `series` are taken from them."""
 
     def propagator(self, t: float) -> NDArray[np.float64]:
         """Return exp(A t), shape (V, V).
@@ -59,7 +75,11 @@ class FlowForm:
         """
         waves = {"": lambda x: 1.0, "cos": np.cos, "sin": np.sin}
         values = [t**m.power * np.exp(m.decay * t) * waves[m.wave](m.frequency * t) for m in self.modes]
-        return np.tensordot(np.array(values), self.coefficients, axes=1)
+        whole = np.tensordot(np.array(values), self.coefficients, axes=1)
+        if t < self.short:
+            for s in self.series:
+                whole[s.i, s.j] = t**s.order * np.polynomial.polynomial.polyval(t, s.coefficients)
+        return whole
 
     @property
     def constants(self) -> dict[str, float]:
@@ -69,6 +89,10 @@ class FlowForm:
         found |= {f"wave_{k}": wave for k, wave in enumerate(waves)}
         for m, i, j in np.argwhere(self.coefficients != 0.0):
             found[f"c_{m}_{i}_{j}"] = float(self.coefficients[m, i, j])
+        if self.series:
+            found["short"] = self.short
+        for s in self.series:
+            found |= {f"s_{s.i}_{s.j}_{k}": value for k, value in enumerate(s.coefficients)}
         return found or {"none": 0.0}
 
     def _plan(self) -> tuple[list[float], dict[float, tuple[int, int]], list[float]]:
@@ -115,6 +139,12 @@ class FlowForm:
         read = [j for j in range(len(fields)) if j in moving or any(self.coefficients[:, i, j].any() for i in moving)]
         entries = {(i, j): self._entry(i, j, factors) for i in moving for j in read if self.coefficients[:, i, j].any()}
         lines += [f"    e_{i}_{j} = {text}" for (i, j), text in entries.items()]
+        if self.series:
+            lines.append("    if dt < f.short:")
+        for s in self.series:
+            terms = [f"f.s_{s.i}_{s.j}_{k}" for k in range(len(s.coefficients))]
+            power = " * ".join(["dt"] * s.order)
+            lines.append(f"        e_{s.i}_{s.j} = {power} * {_horner(terms)}")
         lines += [f"    r_{j} = node.{fields[j]}" for j in read]
         lines.append("    for _k in range(_D):")
         lines += [f"        u_{j} = r_{j}[_k]" for j in read]
@@ -141,6 +171,13 @@ class FlowForm:
         if mode.wave:
             parts.append(f"{mode.wave}_{waves.index(mode.frequency)}")
         return " * ".join(parts) or "1.0"
+
+
+def _horner(terms: list[str]) -> str:
+    text = terms[-1]
+    for term in reversed(terms[:-1]):
+        text = f"({term} + dt * {text})"
+    return text
 
 
 def _balanced(terms: list[str]) -> str:
@@ -179,7 +216,7 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
     array = np.frombuffer(raw).reshape(size, size)
     with mp.workdps(_DIGITS):
         exact = mp.matrix(array.tolist())
-        scale = max(1e-300, float(np.abs(array).max()))
+        scale = float(np.abs(array).max()) or 1.0
         values = mp.eig(exact, left=False, right=False) if size > 1 else [exact[0, 0]]
         clusters: list[list[Any]] = []
         for value in values:
@@ -211,6 +248,11 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
         powers = [mp.eye(size)]
         for _ in range(size - 1):
             powers.append(powers[-1] * exact)
+        taylor = [np.array(powers[0].tolist(), dtype=float)]
+        whole = powers[0]
+        for k in range(1, size + _MOST_TERMS):
+            whole = whole * exact / k
+            taylor.append(np.array(whole.tolist(), dtype=float))
         coefficients = np.zeros((size, size, size))
         for m in range(size):
             whole = mp.matrix(size, size)
@@ -224,7 +266,35 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
     sizes = np.abs(coefficients) / units
     coefficients[sizes <= 4e-17 * np.maximum(sizes.max(axis=0, initial=0.0), 1e-20)] = 0.0
     kept = [m for m in range(size) if coefficients[m].any()]
-    return _checked(FlowForm(array, tuple(modes[m] for m in kept), coefficients[kept]))
+    series, short = _short_times(np.array(taylor), coefficients)
+    return _checked(FlowForm(array, tuple(modes[m] for m in kept), coefficients[kept], series, short))
+
+
+def _short_times(
+    taylor: NDArray[np.float64], coefficients: NDArray[np.float64]
+) -> tuple[tuple[Series, ...], float]:
+    """Return the power series of the entries whose modes cancel at short times, and where "short" ends.
+
+    An entry of order t^p with modes of total size S is computed with a relative error of about eps S / (c_p t^p).
+    """
+    size = taylor.shape[1]
+    orders: dict[tuple[int, int], int] = {}
+    short = 0.0
+    for i in range(size):
+        for j in range(size):
+            present = np.flatnonzero(taylor[:size, i, j])
+            total = float(np.abs(coefficients[:, i, j]).sum())
+            if len(present) and present[0] >= 2 and np.count_nonzero(coefficients[:, i, j]) > 1:
+                p = int(present[0])
+                orders[i, j] = p
+                short = max(short, (2e-16 * total / (_RELATIVE * abs(taylor[p, i, j]))) ** (1 / p))
+    found = []
+    for (i, j), p in orders.items():
+        terms = taylor[p:, i, j]
+        sizes = np.abs(terms) * short ** np.arange(len(terms))
+        late = np.flatnonzero(sizes > 1e-17 * sizes[0])
+        found.append(Series(i, j, p, tuple(terms[: min(late[-1] + 1, _MOST_TERMS)].tolist())))
+    return tuple(found), short
 
 
 def _checked(form: FlowForm) -> FlowForm:

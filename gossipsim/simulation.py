@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gossipsim.engines.base import Diverged, Engine, choose
+from gossipsim.engines.base import Engine, choose
 from gossipsim.engines.events import Counts, Limits
-from gossipsim.errors import Interrupted, ScenarioError, nearest
+from gossipsim.errors import Diverged, Interrupted, ScenarioError, nearest
 from gossipsim.flow import FlowForm, field_at, spectral_form
 from gossipsim.metrics import Metric, View
 from gossipsim.scenario import Scenario

@@ -55,7 +55,7 @@ class Spectrum:
             return self._eigenvalue(self.graph.n - 1)
         L = self.graph.laplacian(self.rates)
         try:
-            return _largest(lambda x: L @ x, self.graph.n)
+            return _largest(lambda x: L @ x, self.graph.n, restarts=15)
         except Refused:
             return self._lambda_max_inverted()
 
@@ -194,14 +194,14 @@ def _centred(x: Floats) -> Floats:
     return np.asarray(x - x.mean())
 
 
-def _largest(product: object, n: int) -> float:
+def _largest(product: object, n: int, restarts: int = 200) -> float:
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     start = generator(0, "spectrum", n).standard_normal(n)
     operator = LinearOperator((n, n), matvec=product, dtype=np.float64)  # type: ignore[call-overload]
     size = min(n, 48)
     try:
-        values = eigsh(operator, k=1, which="LA", v0=start, tol=1e-11, ncv=size, maxiter=60, return_eigenvectors=False)
+        values = eigsh(operator, k=1, which="LA", v0=start, tol=1e-11, ncv=size, maxiter=restarts, return_eigenvectors=False)
     except ArpackNoConvergence:
         raise Refused(
             f"the extreme eigenvalues of this graph with {n} nodes did not settle; give chi_1 and chi_2"

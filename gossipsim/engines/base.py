@@ -10,16 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.engines.events import Counts, Limits
-from gossipsim.errors import GossipsimError, Refused
+from gossipsim.errors import Refused
 from gossipsim.world import World
-
-
-class Diverged(GossipsimError):
-    """A node's state stopped being finite."""
-
-    def __init__(self, node: int, time: float) -> None:
-        super().__init__(f"the state of node {node} stopped being finite at time {time:.6g}")
-        self.node, self.time = node, time
 
 
 @dataclass

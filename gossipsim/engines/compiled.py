@@ -8,9 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from gossipsim.engines.base import Diverged, Engine, State, nonfinite
+from gossipsim.engines.base import Engine, State, nonfinite
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.events import Counts, Events, Limits, Tape
+from gossipsim.errors import Diverged
 from gossipsim.world import World
 
 

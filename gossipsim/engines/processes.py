@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 import simpy
 from simpy.events import NORMAL
 
-from gossipsim.engines.base import Diverged, Engine, State
+from gossipsim.engines.base import Engine, State
 from gossipsim.engines.events import Counts, Limits, Tape
 from gossipsim.engines.verbs import CompiledVerbs, InterpretedVerbs, Verbs
-from gossipsim.errors import Refused
+from gossipsim.errors import Diverged, Refused
 from gossipsim.world import World
 
 Process = Generator[simpy.Event, Any, None]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gossipsim.component import Component
 from gossipsim.errors import Refused, ScenarioError
-from gossipsim.kernel import Kernel
+from gossipsim.kernels import Kernel
 from gossipsim.problems.optimum import Optimum, local_minima, minimise
 from gossipsim.rows import constants_row, zeros
 
@@ -168,7 +168,7 @@ class Objective:
         counts = self.counts[nodes]
         first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         places = np.arange(first[-1]) + np.repeat(self.first[nodes] - first[:-1], counts)
-        samples: Rows = self.samples[places]  # type: ignore[assignment]
+        samples: Rows = self.samples[places]
         return Objective(self.problem, self.dim, samples, first, self.constants, self.L_i[nodes], self.mu_i[nodes])
 
     def value(self, x: Vector) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.component import Finite, NonNegative
-from gossipsim.kernel import dot, kernel
+from gossipsim.kernels import dot, kernel
 from gossipsim.problems import spectra
 from gossipsim.problems.base import Vector
 from gossipsim.problems.data import signs

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gossipsim.component import Dimension, InputFile, NonNegative, Positive, Seed
 from gossipsim.errors import ScenarioError
-from gossipsim.kernel import dot, kernel
+from gossipsim.kernels import dot, kernel
 from gossipsim.problems.base import Objective, Problem, Vector, fits, rows
 from gossipsim.stream import generator
 

@@ -36,9 +36,9 @@ def join_closest(positions: Floats, edges: Integers) -> Integers:
     chosen = []
     for a, b in pairwise(pieces):
         few, many = (a, b) if len(a) <= len(b) else (b, a)
-        distance, nearest = map(np.atleast_1d, cKDTree(positions[many]).query(positions[few]))
-        k = int(distance.argmin())
-        chosen.append((int(few[k]), int(many[nearest[k]])))
+        distance, nearest = cKDTree(positions[many]).query(positions[few])
+        k = int(np.argmin(distance))
+        chosen.append((int(few[k]), int(many[np.asarray(nearest)[k]])))
     return _extended(edges, chosen)
 
 

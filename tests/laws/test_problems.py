@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gossipsim.errors import Refused, ScenarioError
-from gossipsim.kernel import kernel
+from gossipsim.kernels import kernel
 from gossipsim.problems import Objective, Problem, optimum, spectra
 from gossipsim.problems.base import rows
 

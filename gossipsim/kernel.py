@@ -1,1 +1,0 @@
-from gossipsim.kernels import Kernel, dot, kernel, norm, total  # noqa

@@ -1,0 +1,110 @@
+"""The contract of the engines: same world, same bytes, at every record; and nothing depends on how a run is cut."""
+
+import numpy as np
+import pytest
+
+import gossipsim as gs
+
+GRAPHS = {
+    "star": {"name": "star", "n": 9},
+    "path": {"name": "path", "n": 8},
+    "cycle": {"name": "cycle", "n": 8},
+    "complete": {"name": "complete", "n": 8},
+    "grid": {"name": "grid", "n": 9},
+    "erdos_renyi": {"name": "erdos_renyi", "n": 12, "p": 0.4, "seed": 3},
+}
+PROBLEM = {"name": "linear_regression", "synthetic": {"samples": 7, "dim": 3}}
+
+
+def scenario(topology, method, **more):
+    return gs.Scenario.parse(
+        {
+            "seed": 5,
+            "topology": topology,
+            "problem": PROBLEM,
+            "method": method,
+            "rates": "degree",
+            "run": {"time": 20},
+            "record": {"points": 7, "metrics": ["error", "consensus", "gap", "gradient_norm"]},
+        }
+        | more
+    )
+
+
+def assert_same(a, b):
+    for name, column in a.columns.items():
+        assert column.tobytes() == b.columns[name].tobytes(), name
+    for name, array in a.final.items():
+        assert array.tobytes() == b.final[name].tobytes(), name
+
+
+@pytest.mark.parametrize("method", sorted(gs.methods()))
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_engines_agree_to_the_byte(graph, method):
+    s = scenario(GRAPHS[graph], method)
+    fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))
+    assert fast.columns["activations"][-1] > 20
+    assert_same(fast, plain)
+    assert_same(fast, gs.simulate(s, engine="compiled"))
+
+
+@pytest.mark.parametrize("engine", ["compiled", "processes"])
+@pytest.mark.parametrize("method", sorted(gs.methods()))
+def test_recording_more_often_changes_nothing(method, engine):
+    few = gs.simulate(scenario(GRAPHS["cycle"], method, record={"points": 1}), engine=engine)
+    many = gs.simulate(scenario(GRAPHS["cycle"], method, record={"points": 97}), engine=engine)
+    for name in few.final:
+        assert few.final[name].tobytes() == many.final[name].tobytes()
+
+
+@pytest.mark.parametrize("engine", ["compiled", "processes"])
+@pytest.mark.parametrize(
+    ("limit", "column", "number"),
+    [("events", None, 333), ("gradients", "gradients", 77), ("activations", "activations", 55), ("bits", "bits", 3072)],
+)
+def test_a_run_stops_exactly_at_its_limit(engine, limit, column, number):
+    trace = gs.simulate(scenario(GRAPHS["grid"], "dadao", run={limit: number}), engine=engine)
+    assert (trace.columns[column][-1] if column else trace.meta["events"]) == number
+    assert trace.status == "finished"
+
+
+def test_every_message_costs_its_bits():
+    trace = gs.simulate(scenario(GRAPHS["grid"], "dadao", wire={"float_bits": 16}))
+    c = trace.columns
+    np.testing.assert_array_equal(c["messages"], 2 * c["activations"])
+    np.testing.assert_array_equal(c["bits"], c["messages"] * 3 * 16)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "processes"])
+def test_a_diverging_run_names_the_node_and_the_time(engine):
+    s = scenario(GRAPHS["cycle"], {"name": "dadao", "gamma": 1e60}, run={"time": 200})
+    trace = gs.simulate(s, engine=engine)
+    assert trace.status == "diverged"
+    where = trace.meta["diverged"]
+    node = where["node"]
+    assert trace.final["at"][node] == where["time"]
+    bad = [name for name, array in trace.final.items() if name != "primal" and not np.isfinite(array[node]).all()]
+    assert bad
+    others = np.arange(8) != node
+    assert np.isfinite(trace.final["z"][others]).all()
+
+
+def test_engines_agree_on_where_a_run_diverges():
+    s = scenario(GRAPHS["cycle"], {"name": "dadao", "gamma": 1e60}, run={"time": 200})
+    fast, plain = (gs.simulate(s, engine=engine).meta["diverged"] for engine in ("compiled", "processes"))
+    assert fast == plain
+
+
+def test_an_error_goal_stops_a_run_of_unknown_length():
+    trace = gs.simulate(scenario(GRAPHS["complete"], "dadao", run={"error": 1e-6}, record={"points": 20}))
+    assert trace.status == "reached"
+    assert trace.columns["error"][-1] <= 1e-6 < trace.columns["error"][-2]
+    assert len(trace.columns["time"]) <= 42
+
+
+def test_one_node_alone_runs():
+    s = scenario({"name": "path", "n": 1}, "dadao", rates="uniform", run={"time": 300})
+    trace = gs.simulate(s)
+    assert trace.columns["activations"][-1] == 0
+    assert trace.columns["error"][-1] < 1e-6 * trace.columns["error"][0]
+    assert_same(trace, gs.simulate(s, engine="processes"))
