@@ -201,7 +201,9 @@ def _largest(product: object, n: int, restarts: int = 200) -> float:
     operator = LinearOperator((n, n), matvec=product, dtype=np.float64)  # type: ignore[call-overload]
     size = min(n, 48)
     try:
-        values = eigsh(operator, k=1, which="LA", v0=start, tol=1e-11, ncv=size, maxiter=restarts, return_eigenvectors=False)
+        values = eigsh(
+            operator, k=1, which="LA", v0=start, tol=1e-11, ncv=size, maxiter=restarts, return_eigenvectors=False
+        )
     except ArpackNoConvergence:
         raise Refused(
             f"the extreme eigenvalues of this graph with {n} nodes did not settle; give chi_1 and chi_2"

@@ -51,7 +51,7 @@ def join_by_switching(n: int, edges: Integers) -> Integers:
     Examples
     --------
     >>> join_by_switching(6, np.array([[0, 1], [0, 2], [1, 2], [3, 4], [3, 5], [4, 5]])).tolist()
-    [[0, 4], [0, 2], [1, 2], [3, 4], [3, 5], [1, 5]]
+    [[0, 1], [0, 2], [1, 4], [3, 4], [3, 5], [2, 5]]
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import minimum_spanning_tree
@@ -63,9 +63,10 @@ def join_by_switching(n: int, edges: Integers) -> Integers:
     spare = np.setdiff1d(np.arange(len(edges)), tree.data.astype(np.int64) - 1)
     switched = edges.copy()
     _, first = np.unique(piece[edges[spare, 0]], return_index=True)
-    for row in spare[first[1:]]:
-        (a, b), (c, d) = switched[row], switched[0]
-        switched[0], switched[row] = (min(a, c), max(a, c)), (min(b, d), max(b, d))
+    anchor, *rows = spare[first]
+    for row in rows:
+        (a, b), (c, d) = switched[row], switched[anchor]
+        switched[anchor], switched[row] = (min(a, c), max(a, c)), (min(b, d), max(b, d))
     return switched
 
 

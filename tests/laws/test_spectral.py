@@ -117,7 +117,9 @@ def test_dense_agrees_with_the_definition(seed, n, extra):
     s = spectrum(graph, rates)
     assert s.lambda_2 == CLOSE(values[1], rel=1e-8)
     assert s.lambda_max == CLOSE(values[-1], rel=1e-12)
-    assert s.chi_2 == CLOSE(max(inverse[i, i] + inverse[j, j] - 2 * inverse[i, j] for i, j in graph.edges) / 2, rel=1e-7)
+    assert s.chi_2 == CLOSE(
+        max(inverse[i, i] + inverse[j, j] - 2 * inverse[i, j] for i, j in graph.edges) / 2, rel=1e-7
+    )
 
 
 @pytest.mark.parametrize(
