@@ -41,6 +41,6 @@ def parameters(member: type[Component]) -> dict[str, Any]:
     """Return the settings of a member with their defaults."""
     found = {}
     for name, field in member.model_fields.items():
-        default = "required" if field.is_required() else field.get_default(call_default_factory=True)  # type: ignore[call-arg]
+        default = "required" if field.is_required() else field.get_default(call_default_factory=True)
         found[field.alias or name] = default.spec() if isinstance(default, Component) else default
     return found

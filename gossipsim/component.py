@@ -141,7 +141,8 @@ class Component(Settings):
         module = sys.modules.get(module_name)
         if module is None:
             found = importlib.util.spec_from_file_location(module_name, path)
-            assert found is not None and found.loader is not None
+            assert found is not None
+            assert found.loader is not None
             module = importlib.util.module_from_spec(found)
             sys.modules[module_name] = module
             try:

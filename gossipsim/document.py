@@ -44,15 +44,20 @@ class Document:
         try:
             if path.is_dir():
                 raise ScenarioError("is a folder", file=path, allowed="a YAML file")
-            if path.stat().st_size > LARGEST_FILE:
-                raise ScenarioError(f"has {path.stat().st_size:,} bytes", file=path, allowed="at most 10 MB")
-            text = path.read_bytes().decode("utf-8")
+            with path.open("rb") as stream:  # a device has no size to ask for
+                raw = stream.read(LARGEST_FILE + 1)
+            if len(raw) > LARGEST_FILE:
+                raise ScenarioError("is too large", file=path, allowed="at most 10 MB")
+            text = raw.decode("utf-8")
         except UnicodeDecodeError as fault:
             raise ScenarioError(f"is not text (byte {fault.start})", file=path, allowed="UTF-8 YAML") from None
         except OSError as fault:
             near = _similar(path)
             raise ScenarioError(
-                f"cannot be read: {(fault.strerror or 'error').lower()}", file=path, allowed="an existing file", hint=near
+                f"cannot be read: {(fault.strerror or 'error').lower()}",
+                file=path,
+                allowed="an existing file",
+                hint=near,
             ) from None
         return cls.read(text, path)
 
@@ -69,9 +74,7 @@ class Document:
         except MarkedYAMLError as fault:
             mark = fault.problem_mark or fault.context_mark
             problem = str(fault.problem or fault.context or "cannot be parsed").split("\n")[0]
-            raise ScenarioError(
-                f"not valid YAML: {problem}", file=file, line=mark.line + 1 if mark else None
-            ) from None
+            raise ScenarioError(f"not valid YAML: {problem}", file=file, line=mark.line + 1 if mark else None) from None
         except YAMLError as fault:
             raise ScenarioError(f"not valid YAML: {str(fault).splitlines()[0]}", file=file) from None
         except (RecursionError, ValueError) as fault:
@@ -142,7 +145,9 @@ class Document:
         if any(error.key[: len(key)] == key for key in self.overridden):
             error.file = error.file or "--set"
             return error
-        error.file = error.file or (str(self.file) if self.file else None)
+        if error.file is not None:  # the fault stands in another file, such as a graph's
+            return error
+        error.file = str(self.file) if self.file else None
         if error.line is None:
             for length in range(len(error.key), 0, -1):
                 line = self.lines.get(error.key[:length])
@@ -150,6 +155,17 @@ class Document:
                     error.line = line
                     break
         return error
+
+
+def value_of(text: str) -> Any:
+    """Return the plain value of a piece of YAML, as in `--set KEY=VALUE`.
+
+    Examples
+    --------
+    >>> value_of("0.5"), value_of("[error, gap]"), value_of("null"), value_of("grid")
+    (0.5, ['error', 'gap'], None, 'grid')
+    """
+    return None if text.strip() in {"null", "~"} else Document.read(text).data
 
 
 def _similar(path: Path) -> str | None:

@@ -73,9 +73,8 @@ class FlowForm:
         >>> np.round(form.propagator(0.5), 6).tolist()
         [[0.68394, 0.31606], [0.31606, 0.68394]]
         """
-        waves = {"": lambda x: 1.0, "cos": np.cos, "sin": np.sin}
-        values = [t**m.power * np.exp(m.decay * t) * waves[m.wave](m.frequency * t) for m in self.modes]
-        whole = np.tensordot(np.array(values), self.coefficients, axes=1)
+        values = np.array([_basis(mode, np.asarray(t)) for mode in self.modes])
+        whole: NDArray[np.float64] = np.tensordot(values, self.coefficients, axes=1)
         if t < self.short:
             for s in self.series:
                 whole[s.i, s.j] = t**s.order * np.polynomial.polynomial.polyval(t, s.coefficients)
@@ -124,17 +123,19 @@ class FlowForm:
         """
         bases, multiples, waves = self._plan()
         lines = [f"def {name}(f, node, t):", "    dt = t - node.at", "    node.at = t"]
-        for index in range(len(bases)):
-            lines.append(f"    q_{index}_1 = _exp(f.rate_{index} * dt)")
-            for power in range(2, max(k for b, k in multiples.values() if b == index) + 1):
-                lines.append(f"    q_{index}_{power} = q_{index}_{power - 1} * q_{index}_1")
+        for base in range(len(bases)):
+            lines.append(f"    q_{base}_1 = _exp(f.rate_{base} * dt)")
+            powers = range(2, max(k for b, k in multiples.values() if b == base) + 1)
+            lines += [f"    q_{base}_{k} = q_{base}_{k - 1} * q_{base}_1" for k in powers]
         for index in range(len(waves)):
-            lines += [f"    angle = f.wave_{index} * dt", f"    cos_{index} = _cos(angle)", f"    sin_{index} = _sin(angle)"]
+            lines += [
+                f"    angle = f.wave_{index} * dt",
+                f"    cos_{index} = _cos(angle)",
+                f"    sin_{index} = _sin(angle)",
+            ]
         factors = [self._factor(mode, multiples, waves) for mode in self.modes]
-        for index, factor in enumerate(factors):
-            if factor.count("*") > 0:
-                lines.append(f"    m_{index} = {factor}")
-                factors[index] = f"m_{index}"
+        lines += [f"    m_{m} = {factor}" for m, factor in enumerate(factors) if "*" in factor]
+        factors = [f"m_{m}" if "*" in factor else factor for m, factor in enumerate(factors)]
         moving = [i for i in range(len(fields)) if np.any(self.matrix[i] != 0.0)]
         read = [j for j in range(len(fields)) if j in moving or any(self.coefficients[:, i, j].any() for i in moving)]
         entries = {(i, j): self._entry(i, j, factors) for i in moving for j in read if self.coefficients[:, i, j].any()}
@@ -156,11 +157,8 @@ class FlowForm:
         return "\n".join(lines) + "\n"
 
     def _entry(self, i: int, j: int, factors: list[str]) -> str:
-        terms = []
-        for m in range(len(self.modes)):
-            if self.coefficients[m, i, j] != 0.0:
-                terms.append(f"f.c_{m}_{i}_{j}" + (f" * {factors[m]}" if factors[m] != "1.0" else ""))
-        return _balanced(terms)
+        present = np.flatnonzero(self.coefficients[:, i, j]).tolist()
+        return _balanced([f"f.c_{m}_{i}_{j}" + (f" * {factors[m]}" if factors[m] != "1.0" else "") for m in present])
 
     @staticmethod
     def _factor(mode: Mode, multiples: dict[float, tuple[int, int]], waves: list[float]) -> str:
@@ -171,6 +169,13 @@ class FlowForm:
         if mode.wave:
             parts.append(f"{mode.wave}_{waves.index(mode.frequency)}")
         return " * ".join(parts) or "1.0"
+
+
+def _basis(mode: Mode, t: NDArray[np.float64]) -> NDArray[np.float64]:
+    value = t**mode.power * np.exp(mode.decay * t)
+    if mode.wave:
+        value = value * (np.cos if mode.wave == "cos" else np.sin)(mode.frequency * t)
+    return np.asarray(value)
 
 
 def _horner(terms: list[str]) -> str:
@@ -221,7 +226,10 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
         clusters: list[list[Any]] = []
         for value in values:
             near = next((c for c in clusters if abs(c[0] - value) < _CLUSTER * scale), None)
-            (near if near is not None else clusters.append(c := []) or c).append(value)
+            if near is None:
+                clusters.append([value])
+            else:
+                near.append(value)
         modes, derivatives = [], []
         for cluster in clusters:
             centre = mp.fsum(cluster) / len(cluster)
@@ -270,9 +278,7 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
     return _checked(FlowForm(array, tuple(modes[m] for m in kept), coefficients[kept], series, short))
 
 
-def _short_times(
-    taylor: NDArray[np.float64], coefficients: NDArray[np.float64]
-) -> tuple[tuple[Series, ...], float]:
+def _short_times(taylor: NDArray[np.float64], coefficients: NDArray[np.float64]) -> tuple[tuple[Series, ...], float]:
     """Return the power series of the entries whose modes cancel at short times, and where "short" ends.
 
     An entry of order t^p with modes of total size S is computed with a relative error of about eps S / (c_p t^p).
@@ -328,8 +334,7 @@ def field_at(
     for first in range(0, len(rows), _ROWS_AT_ONCE):
         part = rows[first : first + _ROWS_AT_ONCE]
         dt = t - part["at"]
-        waves = {"": np.ones_like, "cos": np.cos, "sin": np.sin}
-        basis = [dt**m.power * np.exp(m.decay * dt) * waves[m.wave](m.frequency * dt) for m in form.modes]
+        basis = [_basis(mode, dt) for mode in form.modes]
         total = np.zeros(part[name].shape)
         for j, other in enumerate(fields):
             weights = form.coefficients[:, i, j]

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from gossipsim.arrays import Floats, Integers, edge_array, frozen, numbers
 from gossipsim.errors import ScenarioError, shown
 
 if TYPE_CHECKING:
     import networkx
     from scipy.sparse import csr_array
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 NODE_LIMIT = 10_000_000
 EDGE_LIMIT = 50_000_000
@@ -81,20 +79,20 @@ class Graph:
         whole = isinstance(self.n, (int, np.integer)) and not isinstance(self.n, bool)
         if not whole or not 1 <= self.n <= NODE_LIMIT:
             raise ScenarioError(f"given {shown(self.n)} nodes", key=("n",), allowed="a whole number, 1 to 10 million")
-        edges = _edge_array(self.edges)
+        edges = edge_array(self.edges)
         limit_edges(len(edges))
         self._check_edges(edges)
         hold = object.__setattr__
         hold(self, "n", int(self.n))
-        hold(self, "edges", _frozen(np.sort(edges, axis=1)))
+        hold(self, "edges", frozen(np.sort(edges, axis=1)))
         if self.labels is not None:
             hold(self, "labels", tuple(self.labels))
             if len(self.labels) != self.n:
                 raise ScenarioError(f"{len(self.labels)} labels for {self.n} nodes", key=("labels",))
         if self.weight is not None:
-            hold(self, "weight", _frozen(_numbers(self.weight, "weight", (len(edges),), least=0.0)))
+            hold(self, "weight", frozen(numbers(self.weight, "weight", (len(edges),), least=0.0)))
         if self.positions is not None:
-            hold(self, "positions", _frozen(_numbers(self.positions, "positions", (self.n, 2))))
+            hold(self, "positions", frozen(numbers(self.positions, "positions", (self.n, 2))))
 
     def _check_edges(self, edges: Integers) -> None:
         outside = ((edges < 0) | (edges >= self.n)).any(axis=1)
@@ -134,7 +132,7 @@ class Graph:
         >>> Graph.from_edges([[0, 1], [1, 3]], n=5)
         Graph(n=5, m=2)
         """
-        pairs = _edge_array(edges)
+        pairs = edge_array(edges)
         if n is None:
             n = int(pairs.max()) + 1 if pairs.size else 0
         names = None if labels is None else tuple(labels)
@@ -226,24 +224,24 @@ class Graph:
     @cached_property
     def degree(self) -> Integers:
         """Number of neighbours of each node, shape (n,)."""
-        return _frozen(np.bincount(self.edges.ravel(), minlength=self.n))
+        return frozen(np.bincount(self.edges.ravel(), minlength=self.n))
 
     @cached_property
     def ptr(self) -> Integers:
         """Where each node's neighbours start in `nbr`, shape (n + 1,)."""
-        return _frozen(np.concatenate([[0], np.cumsum(self.degree)]))
+        return frozen(np.concatenate([[0], np.cumsum(self.degree)]))
 
     @cached_property
     def nbr(self) -> Integers:
         """Neighbours of node 0, of node 1, ..., each list sorted, shape (2m,)."""
         order, target = self._half_edges
-        return _frozen(target[order])
+        return frozen(target[order])
 
     @cached_property
     def edge_of_slot(self) -> Integers:
         """The edge that leads to each neighbour in `nbr`, shape (2m,)."""
         order, _ = self._half_edges
-        return _frozen(order % max(self.m, 1))
+        return frozen(order % max(self.m, 1))
 
     @cached_property
     def slot(self) -> Integers:
@@ -251,12 +249,12 @@ class Graph:
         order, _ = self._half_edges
         place = np.empty(2 * self.m, dtype=np.int64)
         place[order] = np.arange(2 * self.m)
-        return _frozen(place.reshape(2, -1).T - self.ptr[self.edges])
+        return frozen(place.reshape(2, -1).T - self.ptr[self.edges])
 
     @cached_property
     def component(self) -> Integers:
         """The connected component of each node, numbered by smallest node, shape (n,)."""
-        return _frozen(components(self.n, self.edges))
+        return frozen(components(self.n, self.edges))
 
     @property
     def is_connected(self) -> bool:
@@ -273,7 +271,7 @@ class Graph:
         """
         from scipy.sparse import coo_array
 
-        p = np.ones(self.m) if rates is None else _numbers(rates, "rates", (self.m,))
+        p = np.ones(self.m) if rates is None else numbers(rates, "rates", (self.m,))
         i, j = self.edges.T
         total = np.bincount(i, p, self.n) + np.bincount(j, p, self.n)
         every = np.arange(self.n)
@@ -325,36 +323,3 @@ def components(n: int, edges: Integers) -> Integers:
     found = connected_components(links.tocsr(), directed=False)[1]
     _, first, place = np.unique(found, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[place].astype(np.int64)
-
-
-def _edge_array(edges: ArrayLike) -> Integers:
-    try:
-        pairs = np.asarray(edges)
-    except ValueError:
-        raise ScenarioError("edges of unequal length", key=("edges",), allowed="pairs of node numbers") from None
-    if pairs.size == 0:
-        return np.zeros((0, 2), dtype=np.int64)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-        given = f"an array of shape {pairs.shape} and type {pairs.dtype}"
-        raise ScenarioError(f"given {given}", key=("edges",), allowed="pairs of whole node numbers, shape (m, 2)")
-    return pairs.astype(np.int64)
-
-
-def _numbers(values: ArrayLike, name: str, shape: tuple[int, ...], least: float = -np.inf) -> Floats:
-    try:
-        numbers = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ScenarioError(f"given {shown(values)}", key=(name,), allowed=f"numbers, shape {shape}") from None
-    if numbers.shape != shape:
-        raise ScenarioError(f"given shape {numbers.shape}", key=(name,), allowed=f"shape {shape}")
-    wrong = ~np.isfinite(numbers) | (numbers < least)
-    if wrong.any():
-        row = int(np.argwhere(wrong)[0][0])
-        allowed = "finite numbers" + (f" >= {least:g}" if np.isfinite(least) else "")
-        raise ScenarioError(f"{name} {numbers[wrong][0]:g}", key=(name, row), allowed=allowed)
-    return numbers
-
-
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    array.flags.writeable = False
-    return array

@@ -37,7 +37,11 @@ _ELEMENTWISE = {
 _REDUCTIONS = {"dot", "norm", "total"}
 
 
-class NotLiftable(Exception):  # noqa: N818  (a signal inside this module, not an error)
+class Unclear(ValueError):
+    """A name stands for a view at one place and for a vector of its own at another."""
+
+
+class NotLiftable(Exception):
     """The statement is left as it stands."""
 
 
@@ -76,7 +80,7 @@ def lift(kernel: Kernel, arguments: Mapping[str, Kind], name: str | None = None)
         if lifter.escaped <= wide:
             break
         wide |= lifter.escaped
-    tree.name, tree.body = name or tree.name, body or [ast.Pass()]
+    tree.name, tree.body = name or tree.name, [*lifter.buffers(), *body] or [ast.Pass()]
     return ast.fix_missing_locations(tree)
 
 
@@ -176,9 +180,8 @@ class _Lifter:
                 raise NotLiftable
         if isinstance(target, ast.Subscript) and self.kind(target) == VECTOR and isinstance(target.slice, ast.Slice):
             target = target.value  # type: ignore[assignment]
-        named = isinstance(target, ast.Name)
         into_row = isinstance(target, ast.Attribute) and self.kind(target) == VECTOR
-        into_view = named and target.id in self.kinds and target.id not in self.local  # type: ignore[union-attr]
+        into_view = isinstance(target, ast.Name) and target.id in self.kinds and target.id not in self.local
         in_place = change is not None or (
             isinstance(statement, ast.Assign) and _mentions(statement.targets[0], ast.Slice)
         )
@@ -190,32 +193,33 @@ class _Lifter:
             if change is not None:
                 new = ast.BinOp(self.element(target, store=False), change, new)
             self.group.append(ast.Assign([self.element(target, store=True)], new))
-        elif named and source == VECTOR and not into_view and not self._alias(value):
+        elif isinstance(target, ast.Name) and source == VECTOR and not self._alias(value):
+            if into_view:
+                raise Unclear(f"{target.id!r} is a view or an argument and is then bound to a new vector: use two names")
             new = self.element(value, store=False)
-            assert isinstance(target, ast.Name)
             self.kinds[target.id] = VECTOR
             self.local.add(target.id)
             self.birth[target.id] = self.loops
-            if target.id in self.wide:
-                self._declare(target.id)
             self.group.append(ast.Assign([self.element(target, store=True)], new))
         else:
             raise NotLiftable
 
     def _alias(self, value: ast.expr) -> bool:
-        return isinstance(value, ast.Attribute | ast.Name | ast.Subscript) and not (
-            isinstance(value, ast.Name) and value.id in self.local
-        )
+        if isinstance(value, ast.Name) and value.id in self.local:
+            raise Unclear(f"a second name for the vector {value.id!r}: use one name, or 1.0 * {value.id}")
+        return isinstance(value, ast.Attribute | ast.Name | ast.Subscript)
 
-    def _declare(self, name: str) -> None:
-        shape = ast.Call(ast.Name("_empty", ast.Load()), [ast.Name("_D", ast.Load())], [])
-        self.before.append(ast.Assign([ast.Name(name, ast.Store())], shape))
+    def buffers(self) -> list[ast.stmt]:
+        """Return the allocations of the vector temporaries that outlive a loop."""
+        return ast.parse("\n".join(f"{name} = _empty(_D)" for name in sorted(self.local & self.wide))).body
 
     def other(self, statement: ast.stmt) -> list[ast.stmt]:
         extra: list[ast.stmt] = []
         match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 kind = self.kind(value)
+                if name in self.local or (kind == VECTOR and self.kinds.get(name, VECTOR) != VECTOR):
+                    raise Unclear(f"{name!r} is a vector of its own and is then bound to something else: use two names")
                 extra, statement.value = self.reduced(value)
                 self.kinds[name] = kind
             case ast.For(target=ast.Name(id=name), iter=items):
@@ -230,10 +234,12 @@ class _Lifter:
                 statement.orelse = self.block(statement.orelse)
             case ast.While():
                 if _has_reduction(statement.test):
-                    raise TypeError("a while condition cannot hold dot, norm or total: assign it to a name first")
+                    raise Unclear("a while condition cannot hold dot, norm or total: assign it to a name first")
                 statement.body = self.block(statement.body)
-            case ast.Assign() | ast.AugAssign() | ast.Return() | ast.Expr() if statement.value is not None:
-                extra, statement.value = self.reduced(statement.value)
+            case ast.Return(value=None):
+                pass
+            case ast.Assign() | ast.AugAssign() | ast.Return() | ast.Expr():
+                extra, statement.value = self.reduced(statement.value)  # type: ignore[arg-type]
         return [*extra, statement]
 
     # -- one coordinate of an expression --------------------------------------------------------------------------
@@ -273,7 +279,7 @@ class _Lifter:
 
     def hoist(self, node: ast.expr) -> ast.expr:
         """Return a name for something that does not depend on the coordinate, computed before the loop."""
-        if isinstance(node, ast.Constant) or (isinstance(node, ast.Name)):
+        if isinstance(node, ast.Constant | ast.Name):
             return node
         extra, node = self.reduced(node)
         text = ast.unparse(node)

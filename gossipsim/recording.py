@@ -27,7 +27,9 @@ class Clocks(Settings):
     trace: InputFile | None = None
 
 
-def read_events(path: Path, graph: Graph) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+def read_events(
+    path: Path, graph: Graph
+) -> tuple[NDArray[np.float64], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     """Return times, first nodes, second nodes (-1 for gradients) and edge numbers (-1 for gradients), each `(K,)`.
 
     An exchange is turned so that its first node is the edge's first.
@@ -93,7 +95,9 @@ def _columns(path: Path) -> dict[str, NDArray[Any]]:
 
 def _numbers(path: Path, name: str, values: NDArray[Any], kind: type) -> NDArray[Any]:
     if values.ndim != 1 or values.dtype.kind not in "iuf":
-        raise ScenarioError(f"{name} in {path.name} has shape {values.shape} and type {values.dtype}", allowed="numbers (K,)")
+        raise ScenarioError(
+            f"{name} in {path.name} has shape {values.shape} and type {values.dtype}", allowed="numbers (K,)"
+        )
     if kind is int and values.dtype.kind == "f":
         _require(path, np.isfinite(values) & (values == np.round(values)), values, name, "whole numbers")
     return values.astype(np.float64 if kind is float else np.int64)

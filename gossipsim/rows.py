@@ -37,7 +37,7 @@ def layout(fields: Fields, dim: int) -> np.dtype[Any]:
     return np.dtype([(name, *kinds[kind]) for name, kind in fields.items()])
 
 
-def zeros(fields: Fields, dim: int, count: int) -> NDArray[Any]:
+def zeros(fields: Fields, dim: int, count: int) -> Any:
     """Return `count` rows of zeros, with fields as attributes.
 
     Examples
@@ -49,7 +49,7 @@ def zeros(fields: Fields, dim: int, count: int) -> NDArray[Any]:
     return np.zeros(count, dtype=layout(fields, dim)).view(np.recarray)
 
 
-def constants_row(values: Mapping[str, float]) -> NDArray[Any]:
+def constants_row(values: Mapping[str, float]) -> Any:
     """Return named numbers as an array of one row, read as `p.gamma` by the verbs.
 
     Examples

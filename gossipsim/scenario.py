@@ -146,7 +146,9 @@ class Scenario(Settings):
             raise ScenarioError("nothing says when to stop", key=("run",), allowed=", ".join(Run.model_fields))
         if self.run.rounds is not None and self.method.talks != "round":
             raise ScenarioError(
-                f"{self.method.name} has no rounds", key=("run", "rounds"), allowed="time, events, gradients, bits, error"
+                f"{self.method.name} has no rounds",
+                key=("run", "rounds"),
+                allowed="time, events, gradients, bits, error",
             )
         return self
 

@@ -66,7 +66,9 @@ class Schedule:
         yield self.limits
 
     def _before(self, place: dict[str, float]) -> Limits:
-        return Limits(**{name: min(getattr(self.limits, name), place.get(name, inf)) for name in Limits.__annotations__})
+        return Limits(
+            **{name: min(getattr(self.limits, name), place.get(name, inf)) for name in Limits.__annotations__}
+        )
 
     def thin(self, records: int) -> bool:
         """Return whether every second of so many records should go, and double the spacing if so."""

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gossipsim.arrays import Floats, Integers
 from gossipsim.errors import Refused
-from gossipsim.graph import Floats, Graph, Integers
+from gossipsim.graph import Graph
 
 MEMORY = 2**30
 _ENTRY = 20
@@ -84,15 +85,15 @@ def eliminate(graph: Graph, rates: Floats, memory: float = MEMORY) -> Eliminatio
     >>> eliminate(cycle, np.ones(5)).resistance(cycle.edges).round(12).tolist()
     [0.8, 0.8, 0.8, 0.8, 0.8]
     """
+    # the factor has at least one entry for each edge; ordering so full a graph would already take minutes
+    if 2 * graph.m * _ENTRY > memory:
+        raise _too_large(graph, memory / 2)
     place = elimination_order(graph)
     moved = Graph(graph.n, place[graph.edges])
     parent, count = np.full(graph.n, -1), np.zeros(graph.n, dtype=np.int64)
     total = _compiled(_count)(moved.ptr, moved.nbr, parent, count, int(memory / _ENTRY))
     if total * _ENTRY > memory:
-        raise Refused(
-            f"effective resistances of this graph (n = {graph.n}, m = {graph.m}) need a factor of more than "
-            f"{memory / 2**30:.3g} GiB; give the rates a `total` and the method its chi_1 and chi_2"
-        )
+        raise _too_large(graph, memory)
     start = np.concatenate([[0], np.cumsum(count)])
     rows, step, left = np.empty(total, dtype=np.int32), np.empty(total), np.zeros(graph.n)
     _compiled(_pattern)(moved.ptr, moved.nbr, parent, start, rows)
@@ -120,6 +121,13 @@ def elimination_order(graph: Graph) -> Integers:
         options={"SymmetricMode": True},
     )
     return np.asarray(order.perm_c, dtype=np.int64)
+
+
+def _too_large(graph: Graph, least: float) -> Refused:
+    return Refused(
+        f"effective resistances of this graph (n = {graph.n}, m = {graph.m}) need a factor of more than "
+        f"{least / 2**30:.2g} GiB; give the rates a `total` and the method its chi_1 and chi_2"
+    )
 
 
 @cache

@@ -32,6 +32,7 @@ Progress = Callable[[float | None, str], None]
 
 ENGINES = ("auto", "compiled", "processes")
 _EVENTS_AT_ONCE = 1 << 16
+_SECONDS_BETWEEN_WORDS = 0.1
 _LIBRARIES = ("gossipsim", "numpy", "scipy", "networkx", "numba", "simpy", "pydantic")
 _EASY_SPECTRUM = 2000
 
@@ -102,11 +103,12 @@ def _loop(
 ) -> tuple[str, dict[str, Any]]:
     """Advance from record to record; return the status and what is to be remembered about it."""
     schedule = Schedule(world)
+    tell = _Teller(say, schedule)
     goal = world.scenario.run.error
     recorder.record(engine, 0.0)
     try:
         for limits in schedule:
-            stopped = _advance(engine, limits, schedule, say, interrupted)
+            stopped = _advance(engine, limits, tell, interrupted)
             counts = engine.state.counts
             over = stopped or counts.reached(schedule.limits) or engine.exhausted
             recorder.record(engine, engine.state.now if over or limits.until == inf else limits.until)
@@ -124,25 +126,39 @@ def _loop(
     except Diverged as fault:
         recorder.record(engine, fault.time)
         return "diverged", {"diverged": {"node": fault.node, "time": fault.time}}
+    finally:
+        tell(engine, last=True)
     return "finished", {}
 
 
-def _advance(
-    engine: Engine, limits: Limits, schedule: Schedule, say: Progress, interrupted: list[bool]
-) -> bool:
+def _advance(engine: Engine, limits: Limits, tell: _Teller, interrupted: list[bool]) -> bool:
     """Advance in portions, between which progress is told; return whether the user interrupted."""
-    shown = 0.0
     while not interrupted[0]:
         before = engine.state.counts.events
         portion = replace(limits, events=min(limits.events, before + _EVENTS_AT_ONCE))
         engine.advance(portion)
+        tell(engine)
         counts = engine.state.counts
-        if time.monotonic() - shown > 0.1:
-            shown = time.monotonic()
-            say(schedule.fraction(engine.state.now, counts), f"t = {engine.state.now:.4g}, {counts.events:,} events")
         if counts.events < portion.events or counts.reached(limits):
             return interrupted[0]
     return True
+
+
+class _Teller:
+    """Tells progress at most ten times a second, however many records there are."""
+
+    def __init__(self, say: Progress, schedule: Schedule) -> None:
+        self.say, self.schedule = say, schedule
+        self.began, self.told = time.monotonic(), 0.0
+
+    def __call__(self, engine: Engine, last: bool = False) -> None:
+        now, counts = time.monotonic(), engine.state.counts
+        if not last and now - self.told < _SECONDS_BETWEEN_WORDS:
+            return
+        self.told = now
+        speed = counts.events / max(now - self.began, 1e-3)
+        text = f"t = {engine.state.now:.4g}, {counts.events:,} events, {speed:.2g} events/s"
+        self.say(self.schedule.fraction(engine.state.now, counts), text)
 
 
 @contextmanager

@@ -8,13 +8,17 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
+from gossipsim.arrays import Floats, frozen, numbers
 from gossipsim.errors import Refused, ScenarioError
-from gossipsim.graph import Floats, Graph, _numbers, components
+from gossipsim.graph import Graph, components
 from gossipsim.selected_inverse import Elimination, eliminate
 from gossipsim.stream import generator
 
 DENSE = 1000
 """Up to this many nodes a dense eigendecomposition is quicker than compiling and running the sparse elimination."""
+
+RESTARTS = 200
+"""Lanczos restarts before an eigenvalue is given up."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,11 +57,11 @@ class Spectrum:
             return 0.0
         if self._dense:
             return self._eigenvalue(self.graph.n - 1)
-        L = self.graph.laplacian(self.rates)
         try:
-            return _largest(lambda x: L @ x, self.graph.n, restarts=15)
+            return self._lambda_max_by_products(restarts=15)
         except Refused:
-            return self._lambda_max_inverted()
+            many_restarts = isinstance(self._attempt, Refused)
+        return self._lambda_max_by_products() if many_restarts else self._lambda_max_inverted()
 
     @property
     def gap(self) -> float:
@@ -66,12 +70,12 @@ class Spectrum:
 
     @property
     def chi_1(self) -> float:
-        """Return 1 / lambda_2 (Nabli, Oyallon, "DADAO", ICML 2023, section 3); 0 for a single node."""
+        """Return 1 / lambda_2 (Nabli, Oyallon, "DADAO", ICML 2023); 0 for a single node."""
         return 1.0 / self.lambda_2
 
     @property
     def chi_2(self) -> float:
-        """Return max_e R_e / 2 over all edges (Nabli, Oyallon, "DADAO", ICML 2023, section 3); 0 for a single node."""
+        """Return max_e R_e / 2 over all edges (Nabli, Oyallon, "DADAO", ICML 2023); 0 for a single node."""
         return float(self.resistance.max()) / 2 if self.graph.m else 0.0
 
     @cached_property
@@ -92,8 +96,7 @@ class Spectrum:
             found = self._resistance_dense()
         else:
             found = self._elimination.resistance(graph.edges)
-        found.flags.writeable = False
-        return found
+        return np.asarray(frozen(found))
 
     @property
     def _dense(self) -> bool:
@@ -101,9 +104,19 @@ class Spectrum:
         n, m = self.graph.n, self.graph.m
         return n <= DENSE or (n <= 6 * DENSE and m > n * n / 40)
 
-    @cached_property
+    @property
     def _elimination(self) -> Elimination:
-        return eliminate(self.graph, self.rates)
+        if isinstance(self._attempt, Refused):
+            raise self._attempt
+        return self._attempt
+
+    @cached_property
+    def _attempt(self) -> Elimination | Refused:
+        # a refusal is kept too: finding out can take as long as a small factorisation
+        try:
+            return eliminate(self.graph, self.rates)
+        except Refused as reason:
+            return reason
 
     def _eigenvalue(self, number: int) -> float:
         from scipy.linalg import eigh
@@ -131,7 +144,16 @@ class Spectrum:
         # without a factor: the largest eigenvalue of P (top - L) P is top - lambda_2
         L = self.graph.laplacian(self.rates)
         top = 2.0 * float(L.diagonal().max())
-        return top - _largest(lambda x: _centred(top * x - L @ x), self.graph.n)
+        found = top - _largest(lambda x: _centred(top * x - L @ x), self.graph.n)
+        if found < 1e-6 * top:
+            raise Refused(
+                f"lambda_2 of this graph with {self.graph.n} nodes is too small to compute; give chi_1 and chi_2"
+            )
+        return found
+
+    def _lambda_max_by_products(self, restarts: int = RESTARTS) -> float:
+        L = self.graph.laplacian(self.rates)
+        return _largest(lambda x: L @ x, self.graph.n, restarts)
 
     def _lambda_max_inverted(self) -> float:
         # paths, cycles and grids crowd their top eigenvalues just below the largest d_i + d_j over edges, which bounds
@@ -139,7 +161,6 @@ class Spectrum:
         from scipy.sparse import eye_array
         from scipy.sparse.linalg import splu
 
-        assert self._elimination is not None  # refuses a factor that would not fit
         L = self.graph.laplacian(self.rates)
         above = float(L.diagonal()[self.graph.edges].sum(axis=1).max()) * (1 + 1e-9)
         shifted = (above * eye_array(self.graph.n) - L).tocsc()
@@ -177,7 +198,7 @@ def spectrum(graph: Graph, rates: ArrayLike | None = None) -> Spectrum:
     >>> round(star.chi_1, 9), round(star.chi_2, 9)
     (15.0, 7.5)
     """
-    p = np.full(graph.m, 1.0 / max(graph.m, 1)) if rates is None else _numbers(rates, "rates", (graph.m,), least=0.0)
+    p = np.full(graph.m, 1.0 / max(graph.m, 1)) if rates is None else numbers(rates, "rates", (graph.m,), least=0.0)
     component = components(graph.n, graph.edges[p > 0])
     if component.any():
         lost = int(component.argmax())
@@ -186,15 +207,14 @@ def spectrum(graph: Graph, rates: ArrayLike | None = None) -> Spectrum:
             key=("rates",),
             allowed="rates that connect the graph",
         )
-    p.flags.writeable = False
-    return Spectrum(graph, p)
+    return Spectrum(graph, np.asarray(frozen(p)))
 
 
 def _centred(x: Floats) -> Floats:
     return np.asarray(x - x.mean())
 
 
-def _largest(product: object, n: int, restarts: int = 200) -> float:
+def _largest(product: object, n: int, restarts: int = RESTARTS) -> float:
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
     start = generator(0, "spectrum", n).standard_normal(n)

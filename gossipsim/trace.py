@@ -119,16 +119,16 @@ class Trace:
         meta = _read_meta(folder)
         for name, digest in meta.pop("files").items():
             path = folder / name
-            if name != "trace.png" and (
-                not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest
-            ):
-                raise ScenarioError(f"{name} is missing or was changed", file=folder, allowed="a result as it was saved")
+            if name != "trace.png" and (not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest):
+                raise ScenarioError(
+                    f"{name} is missing or was changed", file=folder, allowed="a result as it was saved"
+                )
         frame = pd.read_parquet(folder / "trace.parquet")
         with np.load(folder / "final.npz", allow_pickle=False) as archive:
             final = {name: archive[name] for name in archive.files}
         meta.pop("format")
         status = meta.pop("status")
-        columns = {name: frame[name].to_numpy() for name in frame}
+        columns = {str(name): frame[name].to_numpy() for name in frame}
         return cls(Scenario.load(folder / "scenario.yaml"), columns, final, status, meta)
 
 
@@ -157,12 +157,22 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
+def require_free(folder: Path) -> None:
+    """Refuse a folder that a result cannot go to: one that holds something else, or that cannot be made."""
+    folder = folder.absolute()
+    if folder.exists() and not (folder.is_dir() and (is_result(folder) or not any(folder.iterdir()))):
+        raise ScenarioError("exists and is not a result of gossipsim", file=folder, allowed="a new folder")
+    above = next(parent for parent in folder.parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        reason = "may not be written to" if above.is_dir() else "is a file"
+        raise ScenarioError(f"cannot be written: {above} {reason}", file=folder, allowed="a new folder")
+
+
 @contextmanager
 def _whole_folder(folder: Path) -> Iterator[Path]:
     """Yield a draft folder beside `folder` that takes its place at the end, so that no half-written result is ever seen."""
     folder = folder.absolute()
-    if folder.exists() and not (folder.is_dir() and (is_result(folder) or not any(folder.iterdir()))):
-        raise ScenarioError("exists and is not a result of gossipsim", file=folder, allowed="a new folder")
+    require_free(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))

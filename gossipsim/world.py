@@ -119,12 +119,12 @@ class World:
         return self.scenario.init or Init.parse(default)
 
     @cached_property
-    def _first_rows(self) -> NDArray[Any]:
+    def _first_rows(self) -> Any:
         rows = zeros({**NODE, **self.method.node}, self.objective.dim, self.graph.n)
         self.init.fill(rows, self.method.vectors(), self.method.primal, self.objective, self.seed)
         return rows
 
-    def start_rows(self) -> NDArray[Any]:
+    def start_rows(self) -> Any:
         """Return fresh rows `(n,)` of the nodes at time 0."""
         return self._first_rows.copy()
 
@@ -138,7 +138,7 @@ class World:
     def target(self) -> NDArray[np.float64]:
         """The solution `(d,)`: the optimum, or the average of the starting points."""
         if self.method.solves == "average":
-            return self._first_rows[self.method.primal].mean(axis=0)
+            return np.asarray(self._first_rows[self.method.primal].mean(axis=0))
         return np.asarray(self.objective.optimum.x)
 
     def events(self) -> Source:
@@ -157,7 +157,7 @@ class World:
         return float(node_rate * self.graph.n + edge_rates.sum())
 
 
-class _under:  # noqa: N801  (reads as a word: `with _under("topology")`)
+class _under:
     """Prefix the key of a `ScenarioError` raised inside."""
 
     def __init__(self, *key: str) -> None:

@@ -51,7 +51,7 @@ class Engine(ABC):
     def exhausted(self) -> bool:
         """Whether no event is left: a recording has ended, or no clock ticks."""
 
-    def check(self) -> None:
+    def check(self) -> None:  # noqa: B027  (the default is to do nothing)
         """Raise `Diverged` when a state is not finite; engines that check every event need not do anything."""
 
 

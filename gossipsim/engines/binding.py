@@ -21,9 +21,7 @@ def lowered(world: World) -> tuple[Lowered, FlowForm | None]:
     matrix = world.method.flow_matrix(world.facts)
     flow = None if matrix is None else spectral_form(matrix)
     problem = world.objective
-    return Lowered(
-        world.method, type(problem.problem), problem.dim, world.constants, problem.constants, flow
-    ), flow
+    return Lowered(world.method, type(problem.problem), problem.dim, world.constants, problem.constants, flow), flow
 
 
 class Binding:

@@ -76,7 +76,8 @@ def module(name: str, source: str) -> ModuleType:
         draft.write_text(source)
         draft.replace(path)
     found = importlib.util.spec_from_file_location(full, path)
-    assert found is not None and found.loader is not None
+    assert found is not None
+    assert found.loader is not None
     fresh = importlib.util.module_from_spec(found)
     sys.modules[full] = fresh
     try:

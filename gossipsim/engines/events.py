@@ -23,7 +23,7 @@ class Events(NamedTuple):
 
     def part(self, start: int, stop: int) -> Events:
         """Return events `start` to `stop - 1` as views."""
-        return Events(*(column[start:stop] for column in self))
+        return Events(self.t[start:stop], self.i[start:stop], self.j[start:stop], self.edge[start:stop])
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,7 @@ class Counts:
     def reached(self, limits: Limits) -> bool:
         """Return whether a count stands at its limit."""
         return (
-            self.events >= limits.events
-            or self.gradients >= limits.gradients
-            or self.activations >= limits.activations
+            self.events >= limits.events or self.gradients >= limits.gradients or self.activations >= limits.activations
         )
 
     def add(

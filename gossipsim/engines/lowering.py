@@ -88,7 +88,8 @@ class Lowered:
         """Return layouts, helpers, verbs and flow."""
         parts = [_HEADER.format(dim=self.dim, four=self.dim // 4 * 4)]
         parts += [f"{name} = np.dtype({_dtype(fields, self.dim)})" for name, fields in self.layouts.items()]
-        bodies, outside = [], {}
+        bodies: list[str] = []
+        outside: dict[str, Any] = {}
         for name, kinds in self.arguments.items():
             verb = self._verb(name)
             if verb is None:
@@ -118,12 +119,21 @@ class Lowered:
     def _on_exchange(self) -> str:
         lines = self._open(["P", "F"])
         for side, index, end in (("a", "i", 0), ("b", "j", 1)):
-            lines += [*self._node(side, index), *self._advance(side), *self._links(side, index), *self._letter(side, end)]
+            lines += [
+                *self._node(side, index),
+                *self._advance(side),
+                *self._links(side, index),
+                *self._letter(side, end),
+            ]
             lines += self._slot(side, end)
         for side in "ab":
             lines += self._say(side, side)
         for side, other in ("ab", "ba"):
-            lines += [f"if said_{other}:", f"    slots_{side}[0] = slot_{side}", *_indented(self._hear(side, side, other))]
+            lines += [
+                f"if said_{other}:",
+                f"    slots_{side}[0] = slot_{side}",
+                *_indented(self._hear(side, side, other)),
+            ]
         lines.append("return np.int64(said_a) + np.int64(said_b)")
         return _function("cfunc", "on_exchange", "i8(i8, i8, i8, i8, f8)", "context, edge, i, j, t", lines)
 
@@ -244,12 +254,14 @@ class Lowered:
 
     def _finite(self) -> list[str]:
         words = self._size("NODE") // 8
-        node = f"row = carray(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
-        return [*self._open([]), node, "bad = 0", f"for k in range({words}):", "    bad += not np.isfinite(row[k])", "return bad == 0"]
+        row = f"row = carray(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
+        count = [f"for k in range({words}):", "    bad += not np.isfinite(row[k])"]
+        return [*self._open([]), row, "bad = 0", *count, "return bad == 0"]
 
     def scratch_bytes(self) -> int:
         """Return the size of the scratch memory that the handlers use."""
-        return 16 * self.dim + 64 + 2 * (8 * self.dim * self.method.payload + 64) + 64
+        payload: int = self.method.payload
+        return 16 * self.dim + 64 + 2 * (8 * self.dim * payload + 64) + 64
 
 
 def _types(fields: Fields, dim: int) -> list[Any]:
@@ -297,4 +309,3 @@ def _helper(name: str, helper: Kernel) -> str:
     tree.name = name
     inner = [_global(other, value) for other, value in helper.outside().items() if other != name]
     return "\n".join([*inner, "@_verb", ast.unparse(tree)])
-

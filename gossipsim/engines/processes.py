@@ -18,7 +18,7 @@ from gossipsim.world import World
 Process = Generator[simpy.Event, Any, None]
 
 
-class Environment(simpy.Environment):
+class Environment(simpy.Environment):  # type: ignore[misc,unused-ignore]
     """SimPy's environment, plus events at an absolute time."""
 
     def at(self, t: float) -> simpy.Event:

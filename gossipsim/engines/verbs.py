@@ -20,8 +20,8 @@ from gossipsim.world import World
 class Verbs(ABC):
     """The local actions of a world's nodes; `slot` is a neighbour's place in a node's list, `box` a message's place."""
 
-    nodes: NDArray[Any]
-    links: NDArray[Any]
+    nodes: Any
+    links: Any
 
     @abstractmethod
     def advance(self, i: int, t: float) -> None:
@@ -97,7 +97,7 @@ class InterpretedVerbs(Verbs):
 
     def __init__(self, world: World) -> None:
         method, objective, graph = world.method, world.objective, world.graph
-        low, flow = lowered(world)
+        _, flow = lowered(world)
         self.method, self.objective, self.first = method, objective, graph.ptr.tolist()
         self.nodes = world.start_rows()
         self.links = zeros({**LINK, **method.link}, objective.dim, max(1, len(graph.nbr)))
@@ -137,7 +137,7 @@ class InterpretedVerbs(Verbs):
         if self.method.step is not None:
             self.method.step(self.p, self.nodes[i], t, self.g)
 
-    def _links(self, i: int) -> NDArray[Any]:
+    def _links(self, i: int) -> Any:
         return self.links[self.first[i] : self.first[i + 1]]
 
     def message(self, i: int, slot: int, t: float, box: int) -> bool:

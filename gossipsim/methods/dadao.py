@@ -87,7 +87,9 @@ class Dadao(Method, name="dadao"):
             raise ScenarioError(f"a flow of {shape}", key=("flow",), allowed="6 rows of 6 finite numbers")
         clash = [name for name in _FLOW if getattr(self, name) is not None]
         if clash:
-            raise ScenarioError(f"given together with {', '.join(clash)}", key=("flow",), allowed="the one or the others")
+            raise ScenarioError(
+                f"given together with {', '.join(clash)}", key=("flow",), allowed="the one or the others"
+            )
         return self
 
     def constants(self, facts: Facts) -> dict[str, float]:

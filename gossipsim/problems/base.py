@@ -219,6 +219,6 @@ def fits(numbers: int, what: str, key: tuple[str, ...]) -> None:
     >>> fits(10**12, "quadratic with n = 10000 and dim = 10000", key=("dim",))
     Traceback (most recent call last):
     gossipsim.errors.ScenarioError: dim: quadratic with n = 10000 and dim = 10000 holds 1e+12 numbers; allowed: at most 1e+09
-    """  # noqa: E501
+    """
     if numbers > LARGEST:
         raise ScenarioError(f"{what} holds {numbers:.3g} numbers", key=key, allowed=f"at most {LARGEST:.3g}")

@@ -1,6 +1,5 @@
 """Quadratic problems with chosen eigenvalues, or with matrices from a file."""
 # A kernel's first argument is a record of constants, and its body is for the compiler, not for the type checker.
-# ruff: noqa: N805
 # mypy: allow-untyped-defs, no-check-untyped-defs
 
 from __future__ import annotations

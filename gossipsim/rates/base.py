@@ -6,8 +6,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
+from gossipsim.arrays import Floats
 from gossipsim.component import Component
-from gossipsim.graph import Floats, Graph
+from gossipsim.graph import Graph
 
 Demand = Callable[[Floats], float]
 """Maps rates p (m,) of total one to the total rate that a method asks for when it gossips in these proportions."""

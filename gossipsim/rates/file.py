@@ -8,9 +8,10 @@ from io import StringIO
 import numpy as np
 from pydantic import Field
 
+from gossipsim.arrays import Floats
 from gossipsim.component import InputFile
 from gossipsim.errors import ScenarioError, nearest, shown
-from gossipsim.graph import Floats, Graph
+from gossipsim.graph import Graph
 from gossipsim.rates.base import Demand, Rates
 from gossipsim.topologies.file import read_text
 

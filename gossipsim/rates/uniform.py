@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from gossipsim.arrays import Floats
 from gossipsim.component import Positive
-from gossipsim.graph import Floats, Graph
+from gossipsim.graph import Graph
 from gossipsim.rates.base import Demand, Rates, scaled
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from gossipsim.arrays import Integers
 from gossipsim.component import Probability
-from gossipsim.graph import Graph, Integers, limit_edges
+from gossipsim.graph import Graph, limit_edges
 from gossipsim.topologies.base import RandomTopology
 from gossipsim.topologies.joining import join_at_random
 from gossipsim.topologies.regular import unique

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from gossipsim.graph import Floats, Integers, components
+from gossipsim.arrays import Floats, Integers
+from gossipsim.graph import components
 
 
 def join_at_random(n: int, edges: Integers, random: np.random.Generator) -> Integers:

@@ -7,9 +7,10 @@ from math import isqrt
 import numpy as np
 from pydantic import Field
 
+from gossipsim.arrays import Integers
 from gossipsim.component import Nodes
 from gossipsim.errors import ScenarioError
-from gossipsim.graph import Graph, Integers
+from gossipsim.graph import Graph
 from gossipsim.topologies.base import Topology
 from gossipsim.topologies.regular import unique
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from gossipsim.arrays import Integers
 from gossipsim.errors import ScenarioError
-from gossipsim.graph import Graph, Integers, limit_edges
+from gossipsim.graph import Graph, limit_edges
 from gossipsim.topologies.base import RandomTopology
 from gossipsim.topologies.joining import join_by_switching
 from gossipsim.topologies.regular import clique, unique

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gossipsim.arrays import Integers
 from gossipsim.component import Nodes
 from gossipsim.errors import ScenarioError
-from gossipsim.graph import Graph, Integers, limit_edges
+from gossipsim.graph import Graph, limit_edges
 from gossipsim.topologies.base import Topology
 
 

@@ -67,7 +67,9 @@ def test_any_flow(seed, size, t):
 
 def test_two_short_flows_are_one_long_flow():
     form = spectral_form(dadao(10.0))
-    np.testing.assert_allclose(form.propagator(0.4) @ form.propagator(1.1), form.propagator(1.5), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(
+        form.propagator(0.4) @ form.propagator(1.1), form.propagator(1.5), rtol=1e-12, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("bad", [[[1.0, 2.0]], [[np.nan]], [1.0]])
@@ -99,4 +101,3 @@ def test_the_generated_kernel_and_the_view_at_a_time_agree_with_the_propagator()
         assert moved[0].at == t
         for k, name in enumerate(fields):
             np.testing.assert_allclose(field_at(form, rows, fields, name, t)[0], want[k], atol=1e-12)
-

@@ -235,7 +235,7 @@ class Quartic(Problem):
     """f_i(x) = |x - c_i|^4 / 4 + |x - c_i|^2 / 2, given by its gradient kernel only."""
 
     @kernel
-    def gradient(q, samples, x, out):  # noqa: N805
+    def gradient(q, samples, x, out):
         out[:] = 0.0
         for j in range(len(samples)):
             row = samples[j]

@@ -208,14 +208,16 @@ def test_bad_rates_are_refused(rates, message):
 def test_a_factor_that_does_not_fit_is_refused_in_one_sentence():
     graph = Graph.build("random_regular", n=300, degree=4)
     with pytest.raises(Refused, match=r"n = 300, m = 600.*`total`.*chi_1 and chi_2"):
-        eliminate(graph, np.ones(600), memory=20_000)
+        eliminate(graph, np.ones(600), memory=30_000)
+    with pytest.raises(Refused, match="GiB"):
+        eliminate(graph, np.ones(600), memory=10_000)
 
 
 def test_lambda_2_survives_the_refusal(monkeypatch):
     graph = Graph.build("random_regular", n=300, degree=4)
     expected = spectrum(graph).lambda_2
     monkeypatch.setattr(spectral, "DENSE", 0)
-    monkeypatch.setattr(spectral, "eliminate", lambda graph, rates: eliminate(graph, rates, memory=20_000))
+    monkeypatch.setattr(spectral, "eliminate", lambda graph, rates: eliminate(graph, rates, memory=30_000))
     s = spectrum(graph)
     assert s.lambda_2 == CLOSE(expected, rel=1e-9)
     with pytest.raises(Refused):

@@ -68,7 +68,8 @@ def test_clocks_ring_at_their_rates(rates):
     i = np.concatenate([b.i for b in blocks])
     t = np.concatenate([b.t for b in blocks])
     wanted = np.array([*rates, *[0.7] * 4])
-    seen = np.array([*(np.count_nonzero(edge == e) for e in range(4)), *(np.count_nonzero((edge < 0) & (i == v)) for v in range(4))])
+    on_edges = [np.count_nonzero(edge == e) for e in range(4)]
+    seen = np.array([*on_edges, *(np.count_nonzero((edge < 0) & (i == v)) for v in range(4))])
     live = wanted > 0
     assert not seen[~live].any()
     assert stats.chisquare(seen[live], wanted[live] / wanted.sum() * len(edge)).pvalue > 1e-3

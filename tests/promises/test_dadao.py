@@ -70,7 +70,8 @@ def test_the_fixed_point_is_stationary(graph, tmp_path):
     f, nu, x = world.objective, world.constants["nu"], world.objective.optimum.x
     gradients = f.local_gradients(np.tile(x, (16, 1)))
     X = np.tile(x, (16, 1))
-    point = dict(x=X, x_tilde=X, y=gradients - nu * X, y_tilde=gradients - nu * X, z=-gradients, z_tilde=-gradients)
+    Y = gradients - nu * X
+    point = {"x": X, "x_tilde": X, "y": Y, "y_tilde": Y, "z": -gradients, "z_tilde": -gradients}
     np.savez(tmp_path / "fixed.npz", **point)
     final = gs.simulate(s.replace({"init": {"file": str(tmp_path / "fixed.npz")}})).final
     size = max(np.abs(array).max() for array in point.values())
@@ -105,5 +106,5 @@ def test_the_published_ring_figure():
     """Ring of 8, condition number 10: the method's notes measured a decay of 0.046 against the 0.028 promised."""
     s = scenario({"name": "cycle", "n": 8}, problem={"name": "quadratic", "dim": 5, "mu": 1.0, "L": 10.0})
     rates = [measured_rate(gs.simulate(s.replace({"seed": seed}))) for seed in range(20)]
-    assert 0.028 < np.mean(rates)
+    assert np.mean(rates) > 0.028
     assert np.mean(rates) == pytest.approx(0.046, rel=0.5)

@@ -1,0 +1,272 @@
+"""The command line: thin commands around the library; nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError
+
+if TYPE_CHECKING:
+    from gossipsim.document import Document
+    from gossipsim.trace import Trace
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Commands(TyperGroup):
+    """Turns what a command raises into one sentence and an exit status."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx) or DONE
+        except KeyboardInterrupt:
+            return INTERRUPTED
+        except (ScenarioError, Refused) as fault:
+            return _complain(fault, BAD_INPUT)
+        except GossipsimError as fault:
+            return _complain(fault, FAILED)
+        except MemoryError:
+            return _complain("the machine has not enough free memory for this", FAILED)
+        except BrokenPipeError:
+            raise
+        except Exception as fault:
+            if hasattr(fault, "exit_code"):  # typer's own: a wrong option, or the end of --help
+                raise
+            if os.environ.get("GOSSIPSIM_DEBUG"):
+                raise
+            sentence = " ".join(f"{type(fault).__name__}: {fault}".split())
+            return _complain(
+                f"{sentence} (this is a bug; GOSSIPSIM_DEBUG=1 shows the traceback)", FAILED, kind="internal error"
+            )
+
+
+app = typer.Typer(
+    cls=_Commands,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="A laboratory for asynchronous decentralized optimization.",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed, 2 bad input, 130 interrupted.
+
+    Examples
+    --------
+    >>> main(["show", "inits"])
+    file           Vectors read from an npz file with arrays `(n, d)` named like the method's fields.
+    local_optimum  Every node starts at the minimiser of its own function.
+    normal         Every coordinate of every node is drawn from N(0, scale^2), independently.
+    zeros          Every node starts at the origin.
+    0
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = app(args=arguments or ["--help"], prog_name="gossipsim", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone; without this the interpreter would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as fault:
+        message = getattr(fault, "format_message", None)
+        if message is None:
+            raise
+        return _complain(" ".join(message().split()), BAD_INPUT)
+    return int(status or DONE)
+
+
+def _complain(fault: object, status: int, kind: str = "error") -> int:
+    typer.echo(f"gossipsim: {kind}: {fault}", err=True)
+    return status
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from gossipsim import __version__
+
+        typer.echo(f"gossipsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    scenario: Annotated[Path, typer.Argument(help="A scenario file (YAML).")],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key, such as method.name=gossip; can be repeated."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Change the seed.")] = None,
+    engine: Annotated[str, typer.Option("--engine", metavar="auto|compiled|processes", help="What runs it.")] = "auto",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where the result goes [results/NAME-seedSEED].")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> int:
+    """Run a scenario, print a summary and save the result with a picture."""
+    from gossipsim.document import Document
+    from gossipsim.scenario import Scenario
+    from gossipsim.trace import require_free
+
+    document = Document.load(scenario)
+    loaded = Scenario.from_document(document, _overrides(changes or [], seed))
+    folder = out or Path("results", f"{loaded.name}-seed{loaded.seed}")
+    require_free(folder)
+
+    from gossipsim.progress import telling
+    from gossipsim.simulation import simulate
+
+    interrupted = False
+    try:
+        with telling(loaded.name, quiet=quiet) as progress:
+            trace = simulate(loaded, engine=engine, progress=progress)
+    except Interrupted as stop:
+        trace, interrupted = stop.trace, True
+    except (ScenarioError, Refused) as fault:
+        raise _located(fault, document) from fault
+    trace.save(folder, picture=True)
+    _report(trace, folder, as_json)
+    if interrupted:
+        typer.echo(f"gossipsim: interrupted at t = {trace.columns['time'][-1]:.6g}; saved in {folder}", err=True)
+        return INTERRUPTED
+    if trace.status == "diverged":
+        where = trace.meta["diverged"]
+        message = f"the state of node {where['node']} stopped being finite at time {where['time']:.6g}"
+        return _complain(f"diverged: {message}; what was computed is in {folder}", FAILED)
+    return DONE
+
+
+def _overrides(changes: list[str], seed: int | None) -> dict[str, Any]:
+    """Return dotted keys and values of `--set` and `--seed`."""
+    from gossipsim.document import value_of
+
+    found: dict[str, Any] = {}
+    for change in changes:
+        key, sign, text = change.partition("=")
+        if not sign or not key.strip():
+            raise ScenarioError(f"given {change!r}", file="--set", allowed="KEY=VALUE, such as method.name=gossip")
+        try:
+            found[key.strip()] = value_of(text)
+        except ScenarioError as fault:
+            raise ScenarioError(f"given {change!r}: {fault.message}", file="--set", allowed=fault.allowed) from None
+    if seed is not None:
+        if not 0 <= seed < 2**63:
+            raise ScenarioError(f"given {seed}", file="--seed", allowed="a whole number, 0 to 2^63 - 1")
+        found["seed"] = seed
+    return found
+
+
+def _located(fault: ScenarioError | Refused, document: Document) -> ScenarioError:
+    """Return the fault with the place in the scenario file that it speaks of."""
+    if isinstance(fault, Refused):
+        return ScenarioError(str(fault), file=document.file)
+    return document.locate(fault) if fault.key[:1] != ("engine",) else fault
+
+
+def _report(trace: Trace, folder: Path, as_json: bool) -> None:
+    from gossipsim.summary import as_table, as_text, facts
+
+    found = facts(trace, folder)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(found, allow_nan=False))
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(as_table(found))
+    else:
+        typer.echo(as_text(found))
+
+
+@app.command()
+def plot(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Folders that `gossipsim run` saved.")],
+    x: Annotated[str, typer.Option("--x", metavar="time|gradients|activations|bits|messages", help="Axis.")] = "time",
+    y: Annotated[list[str] | None, typer.Option("--y", metavar="METRIC", help="Metric; can be repeated.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf file [in the first RESULT].")
+    ] = None,
+) -> None:
+    """Draw one result, or several in one figure."""
+    from gossipsim.trace import Trace
+
+    traces = [Trace.load(folder) for folder in results]
+
+    from gossipsim.plot import draw, save
+
+    figure = draw(traces, x=x, y=y)
+    path = out or results[0] / f"{'-'.join(y or ['metrics' if len(traces) == 1 else 'comparison'])}-by-{x}.png"
+    save(figure, path)
+    typer.echo(path)
+
+
+@app.command()
+def show(
+    family: Annotated[
+        str,
+        typer.Argument(metavar="methods|topologies|problems|partitions|rates|inits|metrics|laws", help="What to list."),
+    ],
+    name: Annotated[str | None, typer.Argument(help="One of them, or mine.py:Mine, to see all about it.")] = None,
+) -> None:
+    """List what a scenario can name, or all about one of them."""
+    from gossipsim.manual import family_named, listing, page
+
+    members = family_named(family)
+    typer.echo(listing(members) if name is None else page(members.find(name)))
+
+
+@app.command()
+def check(scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...", help="Scenario files.")]) -> int:
+    """Read scenarios and build their worlds, without running them."""
+    from gossipsim.summary import outlook
+
+    status = DONE
+    for path in scenarios:
+        try:
+            typer.echo(f"{path}: {_built(path, outlook)}")
+        except (ScenarioError, Refused) as fault:
+            status = _complain(fault, BAD_INPUT)
+    return status
+
+
+def _built(path: Path, describe: Any) -> str:
+    from gossipsim.document import Document
+    from gossipsim.scenario import Scenario
+    from gossipsim.world import World
+
+    document = Document.load(path)
+    try:
+        return str(describe(World.build(Scenario.from_document(document))))
+    except (ScenarioError, Refused) as fault:
+        raise _located(fault, document) from fault
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    import json
+
+    from gossipsim.schema import scenario_schema
+
+    typer.echo(json.dumps(scenario_schema(), indent=2))

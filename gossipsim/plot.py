@@ -1,0 +1,301 @@
+"""Figures: what was recorded, on a logarithmic scale, and graphs with their gossip rates.
+
+Figures are built without pyplot, so that nothing global is touched and no window is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gossipsim.errors import ScenarioError, nearest, shown
+from gossipsim.metrics import Metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from gossipsim.graph import Graph
+    from gossipsim.trace import Trace
+
+X_AXES = {
+    "time": "time (mean gradient times)",
+    "gradients": "gradients (whole network)",
+    "activations": "exchanges (whole network)",
+    "messages": "messages (whole network)",
+    "bits": "communication (bits, whole network)",
+}
+FORMATS = (".png", ".svg", ".pdf")
+# Okabe and Ito, "Color universal design" (2008); yellow is left out because it is faint on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_STYLES = ("-", "--", ":", "-.")
+_GREY = "0.45"
+_MOST_BY_KAMADA_KAWAI, _MOST_BY_SPRINGS = 200, 2000
+
+
+def draw(
+    traces: Sequence[Trace], x: str = "time", y: str | Sequence[str] | None = None, ax: Axes | None = None
+) -> Figure:
+    """Draw metrics on a logarithmic scale; values that are not positive are left out.
+
+    The rate that theory promises for a drawn metric appears as a thin dashed slope exp(-rate t), starting at the metric's
+    first positive value, when `x` is the time and there is one trace.
+
+    Parameters
+    ----------
+    traces : sequence of Trace
+        One curve each and per metric.
+    x : {"time", "gradients", "activations", "messages", "bits"}
+        Horizontal axis.
+    y : str or sequence of str, optional
+        Metrics. Default: all of one trace; `error`, or the first common metric, of several.
+    ax : matplotlib Axes, optional
+        Where to draw (default: a new figure).
+
+    Raises
+    ------
+    ScenarioError
+        Unknown axis, or a metric that was not recorded.
+
+    Examples
+    --------
+    >>> import gossipsim as gs
+    >>> trace = gs.simulate({
+    ...     "topology": {"name": "cycle", "n": 4},
+    ...     "problem": {"name": "quadratic", "dim": 2},
+    ...     "method": "gossip",
+    ...     "run": {"time": 20},
+    ... }, engine="processes")
+    >>> draw([trace], y="consensus").axes[0].get_yscale()
+    'log'
+    """
+    if x not in X_AXES:
+        raise ScenarioError(f"unknown axis {shown(x)}", key=("x",), allowed=", ".join(X_AXES), hint=nearest(x, X_AXES))
+    names = _chosen(traces, y)
+    figure, ax = _axes(ax)
+    drawn = False
+    for k, (trace, title) in enumerate(zip(traces, _titles(traces), strict=True)):
+        for j, name in enumerate(names):
+            values = np.asarray(trace.columns[name], dtype=float)
+            values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+            if np.isnan(values).all():
+                continue
+            drawn = True
+            single = len(traces) == 1
+            label = _label(name) if single else title if len(names) == 1 else f"{title}, {name}"
+            ax.plot(
+                trace.columns[x],
+                values,
+                color=COLOURS[(j if single else k) % len(COLOURS)],
+                linestyle="-" if single else _STYLES[j % len(_STYLES)],
+                label=label,
+            )
+    _finish(ax, x, names, traces)
+    if not drawn:
+        ax.text(0.5, 0.5, "no positive value was recorded", transform=ax.transAxes, ha="center", color=_GREY)
+        return figure
+    if len(traces) == 1 and x == "time":
+        _draw_promise(ax, traces[0], names)
+    if len(ax.get_lines()) > 1:
+        ax.legend(frameon=False, fontsize="small")
+    return figure
+
+
+def _chosen(traces: Sequence[Trace], y: str | Sequence[str] | None) -> list[str]:
+    if not traces:
+        raise ScenarioError("there is nothing to draw", allowed="at least one result")
+    common = [name for name in traces[0].metrics if all(name in trace.metrics for trace in traces)]
+    if y:
+        names = [y] if isinstance(y, str) else list(y)
+        for name in names:
+            if name not in common:
+                recorded = "was not recorded" if name in Metric.registry else "is no metric"
+                message = f"{shown(name)} {recorded}" + (" in every result" if len(traces) > 1 else "")
+                raise ScenarioError(message, key=("y",), allowed=", ".join(common), hint=nearest(name, common))
+        return list(dict.fromkeys(names))
+    if not common:
+        raise ScenarioError("the results share no metric", key=("y",), allowed="results with a common metric")
+    if len(traces) == 1:
+        return common
+    return ["error" if "error" in common else common[0]]
+
+
+def _axes(ax: Axes | None) -> tuple[Figure, Axes]:
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        return figure, figure.add_subplot()
+    figure = ax.get_figure(root=True)  # type: ignore[assignment]
+    return figure, ax
+
+
+def _titles(traces: Sequence[Trace]) -> list[str]:
+    """Return names that tell the traces apart with as few words as possible."""
+    said = [
+        (
+            t.scenario.name,
+            t.scenario.method.name,
+            t.scenario.rates.name + " rates",
+            f"seed {t.scenario.seed}",
+            f"#{k + 1}",
+        )
+        for k, t in enumerate(traces)
+    ]
+    differing = [j for j in range(5) if len({row[j] for row in said}) > 1] or [0]
+    for many in range(1, len(differing) + 1):
+        titles = [", ".join(row[j] for j in differing[:many]) for row in said]
+        if len(set(titles)) == len(titles):
+            break
+    return titles
+
+
+def _label(name: str) -> str:
+    metric = Metric.registry.get(name)
+    return getattr(metric, "label", "") or name
+
+
+def _finish(ax: Axes, x: str, names: list[str], traces: Sequence[Trace]) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    ax.set_yscale("log")
+    ax.set_xlabel(X_AXES[x])
+    ax.set_ylabel(_label(names[0]) if len(names) == 1 else "value")
+    if x != "time":
+        ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+    ax.grid(True, color="0.9", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0.01)
+    if len(traces) == 1:
+        trace = traces[0]
+        ax.set_title(
+            f"{trace.scenario.name}: {trace.scenario.method.name}, n = {len(trace.final['at']):,}", fontsize="medium"
+        )
+
+
+def _draw_promise(ax: Axes, trace: Trace, names: list[str]) -> None:
+    promise = trace.meta.get("promise")
+    if not promise or promise["quantity"] not in names or not promise["rate"] > 0:
+        return
+    t, values = trace.columns["time"], np.asarray(trace.columns[promise["quantity"]], dtype=float)
+    good = np.flatnonzero(np.isfinite(values) & (values > 0))
+    if not len(good):
+        return
+    lowest, highest = ax.get_ylim()
+    first, last = float(t[good[0]]), float(t[-1])
+    # The line ends where it leaves the picture: far below, its values would underflow.
+    end = min(last, first + np.log(values[good[0]] / lowest) / promise["rate"])
+    ends = np.array([first, end])
+    slope = values[good[0]] * np.exp(-promise["rate"] * (ends - first))
+    met = "" if promise["met"] else " (condition not met)"
+    label = rf"promised {promise['quantity']} decay $e^{{-{promise['rate']:.3g}\,t}}${met}"
+    ax.plot(ends, slope, color=_GREY, linestyle=(0, (5, 3)), linewidth=1.0, label=label)
+    ax.set_ylim(lowest, highest)
+
+
+def draw_graph(graph: Graph, rates: ArrayLike | None = None, ax: Axes | None = None) -> Figure:
+    """Draw a graph; with `rates` of shape (m,), edges are coloured and thickened by their exchanges per unit time.
+
+    Nodes stand at `graph.positions`, or where a layout of networkx with a fixed seed puts them.
+
+    Raises
+    ------
+    ScenarioError
+        Rates of the wrong shape, or not finite.
+
+    Examples
+    --------
+    >>> from gossipsim.graph import Graph
+    >>> figure = draw_graph(Graph.build("cycle", n=6), rates=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    >>> [ax.get_ylabel() for ax in figure.axes]
+    ['', 'rate (exchanges per unit time)']
+    """
+    from matplotlib.collections import LineCollection
+
+    places = _places(graph)
+    figure, ax = _axes(ax)
+    segments = places[graph.edges]
+    if rates is None:
+        ax.add_collection(LineCollection(list(segments), colors="0.6", linewidths=1.0, zorder=1))
+    else:
+        weights = np.asarray(rates, dtype=float)
+        if weights.shape != (graph.m,) or not np.isfinite(weights).all():
+            raise ScenarioError(f"rates of shape {weights.shape}", key=("rates",), allowed=f"{graph.m} finite numbers")
+        order = np.argsort(weights, kind="stable")  # the busiest edges on top
+        scale = weights / max(weights.max(initial=0.0), 1e-300)
+        lines = LineCollection(list(segments[order]), cmap="viridis_r", linewidths=0.6 + 2.9 * scale[order], zorder=1)
+        lines.set_array(weights[order])
+        if graph.m:
+            low, high = float(weights.min()), float(weights.max())
+            lines.set_clim((low, high) if low < high else (0.0, 2.0 * high or 1.0))
+        ax.add_collection(lines)
+        figure.colorbar(lines, ax=ax, label="rate (exchanges per unit time)", shrink=0.8)
+    ax.scatter(
+        places[:, 0], places[:, 1], s=float(np.clip(2500.0 / graph.n, 4.0, 60.0)), color="0.15", edgecolors="white",
+        linewidths=0.6, zorder=2,
+    )  # fmt: skip
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    return figure
+
+
+def _places(graph: Graph) -> NDArray[np.float64]:
+    if graph.positions is not None:
+        return np.asarray(graph.positions)
+    import networkx as nx
+
+    g: nx.Graph[int] = nx.Graph()
+    g.add_nodes_from(range(graph.n))
+    g.add_edges_from(graph.edges.tolist())
+    if graph.n <= _MOST_BY_KAMADA_KAWAI:
+        found = nx.kamada_kawai_layout(g)
+    elif graph.n <= _MOST_BY_SPRINGS:
+        found = nx.spring_layout(g, seed=0)
+    else:
+        found = nx.spectral_layout(g)
+    return np.array([found[i] for i in range(graph.n)], dtype=float).reshape(graph.n, 2)
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Write a figure as .png (200 dots per inch), .svg or .pdf, all or nothing, with the same bytes every time.
+
+    Raises
+    ------
+    ScenarioError
+        Another ending, or a place that cannot be written.
+    """
+    import matplotlib as mpl
+
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise ScenarioError(
+            f"unknown ending {ending!r}", file=path, allowed=", ".join(FORMATS), hint=nearest(ending, FORMATS)
+        )
+    metadata: dict[str, Any] = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[
+        ending
+    ]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=ending, dir=path.parent)
+        os.close(handle)
+    except OSError as fault:
+        raise ScenarioError(f"cannot be written: {fault.strerror}", file=path) from None
+    draft = Path(name)
+    try:
+        with mpl.rc_context({"svg.hashsalt": "gossipsim"}):
+            figure.savefig(draft, dpi=200, metadata=metadata)
+        draft.chmod(0o644)
+        draft.replace(path)
+    except OSError as fault:
+        raise ScenarioError(f"cannot be written: {fault.strerror}", file=path) from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,116 @@
+"""The JSON Schema (draft 2020-12) of scenario files, from the same settings classes that validate them."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from gossipsim.component import Component
+from gossipsim.manual import descriptions
+from gossipsim.methods.base import _read_matrix, _StoredArray
+from gossipsim.metrics import Metric
+from gossipsim.scenario import Scenario, _metric_names
+
+USER_CLASS = r"\.py:[A-Za-z_]\w*$"
+"""How the name of a class in a file of the user ends."""
+
+
+class _Generator(GenerateJsonSchema):
+    """Writes a family as the choice of its members, and adds what docstrings say."""
+
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        if schema["type"] != "function-before":
+            return super().generate_inner(schema)
+        cls, before = schema["schema"].get("cls", object), schema["function"]["function"]
+        if issubclass(cls, Component) and not cls.name:
+            return self._family(cls)
+        if before is _metric_names:
+            return {"type": "array", "items": {"enum": sorted(Metric.registry)}}
+        found = super().generate_inner(schema)
+        if before is _read_matrix:
+            return {"anyOf": [found, self.generate_inner(_StoredArray.__pydantic_core_schema__)]}
+        return found
+
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
+        cls = schema["cls"]
+        if issubclass(cls, Component) and not cls.name:
+            return self._family(cls)
+        found = super().model_schema(schema)
+        properties = found.setdefault("properties", {})
+        for name, text in descriptions(cls).items():
+            if name in properties:
+                properties[name].setdefault("description", text)
+        for inner in properties.values():
+            inner.pop("title", None)
+        if issubclass(cls, Component):
+            found["description"] = cls.summary()
+            implied = [key for key, name in cls.shorthand.items() if name == cls.name]
+            found["properties"] = {"name": {"const": cls.name, "description": cls.summary()}, **properties}
+            found["required"] = [*([] if implied else ["name"]), *found.get("required", [])]
+        return found
+
+    def _family(self, family: type[Component]) -> JsonSchemaValue:
+        members = [member for _, member in sorted(family.registry.items())]
+        bare = [{"const": m.name, "description": m.summary()} for m in members if not _needs(m)]
+        own = {"type": "string", "pattern": USER_CLASS}
+        return {
+            "title": family.kind,
+            "description": f"A {family.kind}: its name, or a mapping with its name and its settings.",
+            "oneOf": [
+                *bare,
+                {**own, "description": f"A {family.kind} of your own, such as mine.py:Mine."},
+                *(self.generate_inner(member.__pydantic_core_schema__) for member in members),
+                {"type": "object", "properties": {"name": own}, "required": ["name"]},
+            ],
+        }
+
+
+def _needs(member: type[Component]) -> bool:
+    """Return whether a member cannot be given by its name alone."""
+    return any(field.is_required() for field in member.model_fields.values())
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    found = Scenario.model_json_schema(schema_generator=_Generator)
+    found["properties"]["name"]["description"] = "Names the run, its picture and its default folder."
+    found["properties"]["seed"]["description"] = "Every random number of the run is a function of it."
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **found,
+        "title": "gossipsim scenario",
+        "description": "A topology, a problem, a method, and how long to run them.",
+        # Something must end the run: a limit, or the last of the recorded events.
+        "anyOf": [
+            {"required": ["run"], "properties": {"run": {"minProperties": 1}}},
+            {"required": ["clocks"], "properties": {"clocks": {"required": ["trace"]}}},
+        ],
+    }
+
+
+def scenario_schema() -> dict[str, Any]:
+    """Return the schema of scenario files, with every member of every family.
+
+    Examples
+    --------
+    >>> found = scenario_schema()
+    >>> found["required"], found["additionalProperties"]
+    (['topology', 'problem', 'method'], False)
+    """
+    return deepcopy(_schema())
+
+
+def settings_schema(member: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of one settings class, its definitions under `$defs`.
+
+    Examples
+    --------
+    >>> from gossipsim.wire import Wire
+    >>> settings_schema(Wire)["properties"]["float_bits"]["maximum"]
+    128
+    """
+    return member.model_json_schema(schema_generator=_Generator)

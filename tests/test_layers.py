@@ -1,0 +1,105 @@
+"""Imports point down through the layers of docs/design.md; every import of every module is looked at, lazy ones included."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "gossipsim"
+LAYERS = [
+    "errors component document kernels lift rows stream arrays catalogue",
+    "law graph spectral selected_inverse facts flow",
+    "topologies rates problems wire start recording metrics",
+    "methods",
+    "scenario world",
+    "engines",
+    "schedule trace simulation",
+    "cli plot schema manual summary progress __main__ __init__",
+]
+LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts.split()}
+METHODS_USE = set("errors component kernels rows stream facts catalogue".split())
+
+SIDEWAYS = {
+    "errors": "component document arrays",  # imported by these
+    "kernels": "component lift",
+    "rows": "lift",
+    "component": "catalogue",
+    "graph": "spectral selected_inverse",
+    "selected_inverse": "spectral",
+    "topologies": "rates",  # both read text files
+    "scenario": "world",
+    "schedule": "simulation",
+    "trace": "simulation",
+    "cli": "__main__",
+    "__init__": "cli",
+    "plot": "cli",
+    "schema": "cli manual",
+    "manual": "cli schema",
+    "summary": "cli",
+    "progress": "cli",
+}
+SIDEWAYS = {f"{user} -> {used}" for used, users in SIDEWAYS.items() for user in users.split()}
+"""Arrows inside a layer; modules of one folder may import each other besides."""
+UPWARD = {
+    "graph -> topologies": "Graph.build and Graph.load are the short way to the family",
+    "law -> problems": "a law reads recorded values with the readers of data files",
+    "world -> engines": "World.events makes the source that both engines read",
+    "trace -> plot": "Trace.plot draws",
+}
+"""Arrows that point up, allowed inside functions only, each with its reason."""
+
+
+def part(path):
+    """Return the part of the package that a file belongs to: its folder, or its own name."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path):
+    """Yield (part, whether inside a function) for every import of gossipsim, except those for type checkers."""
+
+    def visit(node, lazy):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                names = [alias.name for alias in child.names]
+            elif isinstance(child, ast.ImportFrom):
+                assert child.level == 0, f"{path.name}: write imports in full"
+                whole = child.module == "gossipsim"
+                names = [f"gossipsim.{alias.name}" for alias in child.names] if whole else [child.module]
+            else:
+                names = []
+            for name in names:
+                if name == "gossipsim" or name.startswith("gossipsim."):
+                    place = (name.split(".") + ["__init__"])[1]
+                    yield (place if place in LEVEL else "__init__"), lazy
+            yield from visit(child, lazy or isinstance(child, ast.FunctionDef))
+
+    yield from visit(ast.parse(path.read_text()), lazy=False)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+ARROWS = {(path, target, lazy) for path in FILES for target, lazy in imports(path) if target != part(path)}
+
+
+def test_every_part_has_a_layer():
+    assert {part(path) for path in FILES} == set(LEVEL)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_down(path):
+    own = part(path)
+    for target, lazy in sorted((target, lazy) for source, target, lazy in ARROWS if source == path):
+        arrow = f"{own} -> {target}"
+        if LEVEL[target] == LEVEL[own]:
+            assert arrow in SIDEWAYS, f"{path.name} imports sideways: {arrow}"
+        elif LEVEL[target] > LEVEL[own]:
+            assert lazy, f"{path.name} imports upwards while it is loaded: {arrow}"
+            assert arrow in UPWARD, f"{path.name} imports upwards: {arrow}"
+        if own == "methods":
+            assert target in METHODS_USE, f"{path.name}: methods know Facts, not the world: {arrow}"
+
+
+def test_no_permission_is_left_over():
+    drawn = {f"{part(path)} -> {target}" for path, target, _ in ARROWS}
+    assert not (SIDEWAYS | set(UPWARD)) - drawn
