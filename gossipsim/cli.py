@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError
+from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, shown
 
 if TYPE_CHECKING:
     from gossipsim.document import Document
@@ -35,6 +35,8 @@ class _Commands(TyperGroup):
             return _complain("the machine has not enough free memory for this", FAILED)
         except BrokenPipeError:
             raise
+        except OSError as fault:
+            return _complain(f"{fault.filename or 'the system'}: {(fault.strerror or str(fault)).lower()}", FAILED)
         except Exception as fault:
             if hasattr(fault, "exit_code"):  # typer's own: a wrong option, or the end of --help
                 raise
@@ -115,7 +117,7 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one key, such as method.name=gossip; can be repeated."),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Change the seed.")] = None,
+    seed: Annotated[str | None, typer.Option("--seed", metavar="N", help="Change the seed.")] = None,
     engine: Annotated[str, typer.Option("--engine", metavar="auto|compiled|processes", help="What runs it.")] = "auto",
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Where the result goes [results/NAME-seedSEED].")
@@ -156,7 +158,7 @@ def run(
     return DONE
 
 
-def _overrides(changes: list[str], seed: int | None) -> dict[str, Any]:
+def _overrides(changes: list[str], seed: str | None) -> dict[str, Any]:
     """Return dotted keys and values of `--set` and `--seed`."""
     from gossipsim.document import value_of
 
@@ -164,15 +166,17 @@ def _overrides(changes: list[str], seed: int | None) -> dict[str, Any]:
     for change in changes:
         key, sign, text = change.partition("=")
         if not sign or not key.strip():
-            raise ScenarioError(f"given {change!r}", file="--set", allowed="KEY=VALUE, such as method.name=gossip")
+            raise ScenarioError(f"given {shown(change)}", file="--set", allowed="KEY=VALUE, such as method.name=gossip")
         try:
             found[key.strip()] = value_of(text)
         except ScenarioError as fault:
-            raise ScenarioError(f"given {change!r}: {fault.message}", file="--set", allowed=fault.allowed) from None
+            raise ScenarioError(
+                f"given {shown(change)}: {fault.message}", file="--set", allowed=fault.allowed
+            ) from None
     if seed is not None:
-        if not 0 <= seed < 2**63:
-            raise ScenarioError(f"given {seed}", file="--seed", allowed="a whole number, 0 to 2^63 - 1")
-        found["seed"] = seed
+        if not (seed.isascii() and seed.isdigit() and len(seed) < 20 and int(seed) < 2**63):
+            raise ScenarioError(f"given {shown(seed)}", file="--seed", allowed="a whole number, 0 to 2^63 - 1")
+        found["seed"] = int(seed)
     return found
 
 

@@ -111,7 +111,7 @@ class Component(Settings):
             keys = ["name", *cls.shorthand]
             wrong = next((k for k in values if nearest(k, keys)), None)
             raise ScenarioError(
-                f"the {cls.kind} has no name",
+                f"{cls.kind} without a name",
                 allowed=f"name: one of {', '.join(sorted(cls.registry))}",
                 hint=nearest(wrong, keys) if wrong else None,
             )
@@ -147,7 +147,7 @@ class Component(Settings):
             sys.modules[module_name] = module
             try:
                 found.loader.exec_module(module)
-            except Exception as fault:
+            except (Exception, SystemExit) as fault:
                 del sys.modules[module_name]
                 raise ScenarioError(
                     f"{file} fails on import: {type(fault).__name__}: {fault}", key=("name",)

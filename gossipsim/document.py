@@ -70,6 +70,8 @@ class Document:
         parser = YAML(typ="rt", pure=True)
         parser.allow_duplicate_keys = False
         try:
+            if "&" in text and "*" in text:
+                _unfolded(parser.compose(io.StringIO(text)), file)
             raw = parser.load(io.StringIO(text))
         except MarkedYAMLError as fault:
             mark = fault.problem_mark or fault.context_mark
@@ -140,9 +142,13 @@ class Document:
         here[parts[-1]] = value
         self.overridden.add(tuple(parts))
 
+    def _missing_above(self, fault: Key, key: Key) -> bool:
+        """Return whether `fault` is a mapping that stands nowhere in the file and that an override began."""
+        return bool(fault) and fault not in self.lines and key[: len(fault)] == fault
+
     def locate(self, error: ScenarioError) -> ScenarioError:
         """Fill in the file and the line of the longest known part of the error's key."""
-        if any(error.key[: len(key)] == key for key in self.overridden):
+        if any(error.key[: len(key)] == key or self._missing_above(error.key, key) for key in self.overridden):
             error.file = error.file or "--set"
             return error
         if error.file is not None:  # the fault stands in another file, such as a graph's
@@ -155,6 +161,33 @@ class Document:
                     error.line = line
                     break
         return error
+
+
+def _unfolded(root: Any, file: Path | None) -> int:
+    """Return how many values a tree of YAML nodes unfolds to.
+
+    Refuses anchors that contain themselves, which the parser would quietly replace by null, and aliases of aliases that
+    unfold without end.
+    """
+    sizes: dict[int, int] = {}
+
+    def size(node: Any) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = -1
+            parts = node.value if isinstance(node.value, list) else []
+            inner = [each for part in parts for each in (part if isinstance(part, tuple) else (part,))]
+            sizes[id(node)] = 1 + sum(size(each) for each in inner)
+        if not 0 < sizes[id(node)] <= _MOST_VALUES:
+            what = (
+                "an anchor contains itself"
+                if sizes[id(node)] < 0
+                else "unfolds into too many values (aliases of aliases?)"
+            )
+            line = node.start_mark.line + 1
+            raise ScenarioError(what, file=file, line=line, allowed=f"at most {_MOST_VALUES:,} values")
+        return sizes[id(node)]
+
+    return size(root)
 
 
 def value_of(text: str) -> Any:

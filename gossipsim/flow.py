@@ -113,6 +113,18 @@ class FlowForm:
                 multiples[decay] = (len(bases) - 1, 1)
         return bases, multiples, sorted({m.frequency for m in self.modes if m.wave})
 
+    def view_source(self, fields: Sequence[str], wanted: str, name: str = "view") -> str:
+        """Return Python source of the kernel `name(f, node, t, out)`: one field of a row at time t, the row unchanged."""
+        i = list(fields).index(wanted)
+        lines = [f"def {name}(f, node, t, out):", "    dt = t - node.at", *self._times()]
+        factors = self._factors(lines)
+        read = [j for j in range(len(fields)) if self.coefficients[:, i, j].any()]
+        lines += [f"    e_{j} = {self._entry(i, j, factors)}" for j in read]
+        lines += [f"    r_{j} = node.{fields[j]}" for j in read]
+        terms = [f"e_{j} * r_{j}[_k]" for j in read]
+        lines += ["    for _k in range(_D):", f"        out[_k] = {_balanced(terms)}"]
+        return "\n".join(lines) + "\n"
+
     def source(self, fields: Sequence[str], name: str = "flow") -> str:
         """Return Python source of the kernel `name(f, node, t)`: bring one node's row from its time `at` to `t`.
 
@@ -121,21 +133,8 @@ class FlowForm:
         fields : sequence of str
             The V vector fields of the row, in the order of the matrix.
         """
-        bases, multiples, waves = self._plan()
-        lines = [f"def {name}(f, node, t):", "    dt = t - node.at", "    node.at = t"]
-        for base in range(len(bases)):
-            lines.append(f"    q_{base}_1 = _exp(f.rate_{base} * dt)")
-            powers = range(2, max(k for b, k in multiples.values() if b == base) + 1)
-            lines += [f"    q_{base}_{k} = q_{base}_{k - 1} * q_{base}_1" for k in powers]
-        for index in range(len(waves)):
-            lines += [
-                f"    angle = f.wave_{index} * dt",
-                f"    cos_{index} = _cos(angle)",
-                f"    sin_{index} = _sin(angle)",
-            ]
-        factors = [self._factor(mode, multiples, waves) for mode in self.modes]
-        lines += [f"    m_{m} = {factor}" for m, factor in enumerate(factors) if "*" in factor]
-        factors = [f"m_{m}" if "*" in factor else factor for m, factor in enumerate(factors)]
+        lines = [f"def {name}(f, node, t):", "    dt = t - node.at", "    node.at = t", *self._times()]
+        factors = self._factors(lines)
         moving = [i for i in range(len(fields)) if np.any(self.matrix[i] != 0.0)]
         read = [j for j in range(len(fields)) if j in moving or any(self.coefficients[:, i, j].any() for i in moving)]
         entries = {(i, j): self._entry(i, j, factors) for i in moving for j in read if self.coefficients[:, i, j].any()}
@@ -155,6 +154,26 @@ class FlowForm:
         if not moving:
             lines.append("        pass")
         return "\n".join(lines) + "\n"
+
+    def _times(self) -> list[str]:
+        """Return lines that compute the exponentials and waves of the time step `dt`."""
+        bases, multiples, waves = self._plan()
+        lines = []
+        for base in range(len(bases)):
+            lines.append(f"    q_{base}_1 = _exp(f.rate_{base} * dt)")
+            powers = range(2, max(k for b, k in multiples.values() if b == base) + 1)
+            lines += [f"    q_{base}_{k} = q_{base}_{k - 1} * q_{base}_1" for k in powers]
+        for index in range(len(waves)):
+            lines += [f"    angle_{index} = f.wave_{index} * dt"]
+            lines += [f"    {wave}_{index} = _{wave}(angle_{index})" for wave in ("cos", "sin")]
+        return lines
+
+    def _factors(self, lines: list[str]) -> list[str]:
+        """Return the value of every mode as an expression, adding lines for the products."""
+        _, multiples, waves = self._plan()
+        factors = [self._factor(mode, multiples, waves) for mode in self.modes]
+        lines += [f"    m_{m} = {factor}" for m, factor in enumerate(factors) if "*" in factor]
+        return [f"m_{m}" if "*" in factor else factor for m, factor in enumerate(factors)]
 
     def _entry(self, i: int, j: int, factors: list[str]) -> str:
         present = np.flatnonzero(self.coefficients[:, i, j]).tolist()

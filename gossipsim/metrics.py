@@ -54,7 +54,7 @@ class Error(Metric, name="error"):
     @staticmethod
     def measure(view: View) -> float:
         """Return (1/n) sum_i |x_i - x*|^2."""
-        return _mean_square(view.primal, view.target)
+        return mean_square(view.primal, view.target)
 
 
 class Consensus(Metric, name="consensus"):
@@ -65,7 +65,7 @@ class Consensus(Metric, name="consensus"):
     @staticmethod
     def measure(view: View) -> float:
         """Return (1/n) sum_i |x_i - xbar|^2."""
-        return _mean_square(view.primal, view.primal.mean(axis=0))
+        return mean_square(view.primal, view.primal.mean(axis=0))
 
 
 class Gap(Metric, name="gap"):
@@ -93,7 +93,7 @@ class GradientNorm(Metric, name="gradient_norm"):
 _CHUNK = 65536
 
 
-def _mean_square(points: NDArray[np.float64], centre: NDArray[np.float64]) -> float:
+def mean_square(points: NDArray[np.float64], centre: NDArray[np.float64]) -> float:
     """Return the mean squared distance without a temporary the size of the state."""
     total = 0.0
     for first in range(0, len(points), _CHUNK):

@@ -19,6 +19,7 @@ from gossipsim.metrics import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
 
     from gossipsim.graph import Graph
@@ -36,13 +37,14 @@ FORMATS = (".png", ".svg", ".pdf")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _STYLES = ("-", "--", ":", "-.")
 _GREY = "0.45"
+_SMALLEST, _LARGEST = 1e-250, 1e250  # beyond, the margins of an axis overflow
 _MOST_BY_KAMADA_KAWAI, _MOST_BY_SPRINGS = 200, 2000
 
 
 def draw(
     traces: Sequence[Trace], x: str = "time", y: str | Sequence[str] | None = None, ax: Axes | None = None
 ) -> Figure:
-    """Draw metrics on a logarithmic scale; values that are not positive are left out.
+    """Draw metrics on a logarithmic scale; values outside 1e-250 to 1e250, zero first of all, are left out.
 
     The rate that theory promises for a drawn metric appears as a thin dashed slope exp(-rate t), starting at the metric's
     first positive value, when `x` is the time and there is one trace.
@@ -79,11 +81,12 @@ def draw(
         raise ScenarioError(f"unknown axis {shown(x)}", key=("x",), allowed=", ".join(X_AXES), hint=nearest(x, X_AXES))
     names = _chosen(traces, y)
     figure, ax = _axes(ax)
+    ax.set_yscale("log")
     drawn = False
     for k, (trace, title) in enumerate(zip(traces, _titles(traces), strict=True)):
         for j, name in enumerate(names):
             values = np.asarray(trace.columns[name], dtype=float)
-            values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
+            values = np.where((values > _SMALLEST) & (values < _LARGEST), values, np.nan)
             if np.isnan(values).all():
                 continue
             drawn = True
@@ -94,6 +97,7 @@ def draw(
                 values,
                 color=COLOURS[(j if single else k) % len(COLOURS)],
                 linestyle="-" if single else _STYLES[j % len(_STYLES)],
+                linewidth=max(1.0, 2.2 - 0.5 * j),  # curves that coincide stay visible
                 label=label,
             )
     _finish(ax, x, names, traces)
@@ -126,11 +130,11 @@ def _chosen(traces: Sequence[Trace], y: str | Sequence[str] | None) -> list[str]
     return ["error" if "error" in common else common[0]]
 
 
-def _axes(ax: Axes | None) -> tuple[Figure, Axes]:
+def _axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> tuple[Figure, Axes]:
     if ax is None:
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        figure = Figure(figsize=size, layout="constrained")
         return figure, figure.add_subplot()
     figure = ax.get_figure(root=True)  # type: ignore[assignment]
     return figure, ax
@@ -138,22 +142,29 @@ def _axes(ax: Axes | None) -> tuple[Figure, Axes]:
 
 def _titles(traces: Sequence[Trace]) -> list[str]:
     """Return names that tell the traces apart with as few words as possible."""
-    said = [
-        (
-            t.scenario.name,
-            t.scenario.method.name,
-            t.scenario.rates.name + " rates",
-            f"seed {t.scenario.seed}",
-            f"#{k + 1}",
-        )
-        for k, t in enumerate(traces)
-    ]
-    differing = [j for j in range(5) if len({row[j] for row in said}) > 1] or [0]
+    said = [_flat(trace.scenario.mapping()) for trace in traces]
+    keys = dict.fromkeys(key for row in said for key in row)
+    differing = [key for key in keys if len({row.get(key, "default") for row in said}) > 1] or ["name"]
+    titles = [traces[0].scenario.name] * len(traces)
     for many in range(1, len(differing) + 1):
-        titles = [", ".join(row[j] for j in differing[:many]) for row in said]
+        shown_keys = differing[:many]
+        titles = [", ".join(_said(key, row.get(key, "default")) for key in shown_keys) for row in said]
         if len(set(titles)) == len(titles):
-            break
-    return titles
+            return titles
+    return [f"{title} #{k + 1}" for k, title in enumerate(titles)] if len(titles) > 1 else titles
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return dotted keys and values as text; what only ends or records a run comes last."""
+    found: dict[str, str] = {}
+    for key in sorted(values, key=lambda key: not prefix and key in {"run", "record"}):
+        inner = values[key]
+        found |= _flat(inner, f"{prefix}{key}.") if isinstance(inner, dict) else {f"{prefix}{key}": shown(inner, 30)}
+    return found
+
+
+def _said(key: str, text: str) -> str:
+    return text.strip("'") if key.endswith("name") else f"{key} = {text}"
 
 
 def _label(name: str) -> str:
@@ -164,7 +175,6 @@ def _label(name: str) -> str:
 def _finish(ax: Axes, x: str, names: list[str], traces: Sequence[Trace]) -> None:
     from matplotlib.ticker import EngFormatter
 
-    ax.set_yscale("log")
     ax.set_xlabel(X_AXES[x])
     ax.set_ylabel(_label(names[0]) if len(names) == 1 else "value")
     if x != "time":
@@ -185,7 +195,7 @@ def _draw_promise(ax: Axes, trace: Trace, names: list[str]) -> None:
     if not promise or promise["quantity"] not in names or not promise["rate"] > 0:
         return
     t, values = trace.columns["time"], np.asarray(trace.columns[promise["quantity"]], dtype=float)
-    good = np.flatnonzero(np.isfinite(values) & (values > 0))
+    good = np.flatnonzero((values > _SMALLEST) & (values < _LARGEST))
     if not len(good):
         return
     lowest, highest = ax.get_ylim()
@@ -220,30 +230,33 @@ def draw_graph(graph: Graph, rates: ArrayLike | None = None, ax: Axes | None = N
     from matplotlib.collections import LineCollection
 
     places = _places(graph)
-    figure, ax = _axes(ax)
-    segments = places[graph.edges]
+    figure, ax = _axes(ax, size=(5.6, 5.0) if rates is None else (6.4, 5.0))
+    thickest = float(np.clip(40.0 / np.sqrt(max(graph.m, 1)), 0.5, 3.5))
     if rates is None:
-        ax.add_collection(LineCollection(list(segments), colors="0.6", linewidths=1.0, zorder=1))
+        lines = LineCollection(list(places[graph.edges]), colors="0.6", linewidths=0.4 * thickest, zorder=1)
     else:
-        weights = np.asarray(rates, dtype=float)
-        if weights.shape != (graph.m,) or not np.isfinite(weights).all():
-            raise ScenarioError(f"rates of shape {weights.shape}", key=("rates",), allowed=f"{graph.m} finite numbers")
-        order = np.argsort(weights, kind="stable")  # the busiest edges on top
-        scale = weights / max(weights.max(initial=0.0), 1e-300)
-        lines = LineCollection(list(segments[order]), cmap="viridis_r", linewidths=0.6 + 2.9 * scale[order], zorder=1)
-        lines.set_array(weights[order])
-        if graph.m:
-            low, high = float(weights.min()), float(weights.max())
-            lines.set_clim((low, high) if low < high else (0.0, 2.0 * high or 1.0))
-        ax.add_collection(lines)
+        lines = _coloured(graph, places, np.asarray(rates, dtype=float), thickest)
         figure.colorbar(lines, ax=ax, label="rate (exchanges per unit time)", shrink=0.8)
-    ax.scatter(
-        places[:, 0], places[:, 1], s=float(np.clip(2500.0 / graph.n, 4.0, 60.0)), color="0.15", edgecolors="white",
-        linewidths=0.6, zorder=2,
-    )  # fmt: skip
+    ax.add_collection(lines)
+    dots = float(np.clip(2000.0 / graph.n, 2.0, 60.0))
+    ax.scatter(places[:, 0], places[:, 1], s=dots, color="0.15", edgecolors="white", linewidths=0.5, zorder=2)
     ax.set_aspect("equal")
     ax.set_axis_off()
     return figure
+
+
+def _coloured(graph: Graph, places: NDArray[np.float64], rates: NDArray[np.float64], thickest: float) -> LineCollection:
+    from matplotlib.collections import LineCollection
+
+    if rates.shape != (graph.m,) or not np.isfinite(rates).all():
+        raise ScenarioError(f"rates of shape {rates.shape}", key=("rates",), allowed=f"{graph.m} finite numbers")
+    order = np.argsort(rates, kind="stable")  # the busiest edges on top
+    low, high = (float(rates.min()), float(rates.max())) if graph.m else (0.0, 0.0)
+    widths = thickest * (0.15 + 0.85 * rates[order] / high if low < high else np.full(graph.m, 0.5))
+    lines = LineCollection(list(places[graph.edges[order]]), cmap="viridis_r", linewidths=list(widths), zorder=1)
+    lines.set_array(rates[order])
+    lines.set_clim((low, high) if low < high else (0.0, 2.0 * high or 1.0))
+    return lines
 
 
 def _places(graph: Graph) -> NDArray[np.float64]:
@@ -256,11 +269,21 @@ def _places(graph: Graph) -> NDArray[np.float64]:
     g.add_edges_from(graph.edges.tolist())
     if graph.n <= _MOST_BY_KAMADA_KAWAI:
         found = nx.kamada_kawai_layout(g)
-    elif graph.n <= _MOST_BY_SPRINGS:
-        found = nx.spring_layout(g, seed=0)
-    else:
-        found = nx.spectral_layout(g)
-    return np.array([found[i] for i in range(graph.n)], dtype=float).reshape(graph.n, 2)
+        return np.array([found[i] for i in range(graph.n)], dtype=float).reshape(graph.n, 2)
+    places = _slowest_modes(graph)
+    if graph.n > _MOST_BY_SPRINGS:
+        return places
+    found = nx.spring_layout(g, pos=dict(enumerate(places)), seed=0)
+    return np.array([found[i] for i in range(graph.n)], dtype=float)
+
+
+def _slowest_modes(graph: Graph) -> NDArray[np.float64]:
+    """Return the second and third eigenvectors of the Laplacian, `(n, 2)`, from a fixed start so that they repeat."""
+    from scipy.sparse.linalg import eigsh
+
+    start = np.cos(np.arange(graph.n))
+    _, vectors = eigsh(graph.laplacian().tocsc(), k=3, sigma=-0.01, v0=start)
+    return np.asarray(vectors[:, 1:] * np.sqrt(graph.n), dtype=float)
 
 
 def save(figure: Figure, path: str | Path) -> Path:

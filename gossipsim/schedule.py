@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from math import ceil, inf
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gossipsim.engines.events import Limits
 from gossipsim.world import World
 
 _FIRST_SPACING = 1.0
+_AT_ONCE = 1024
 
 
 class Schedule:
@@ -46,34 +48,39 @@ class Schedule:
         self.length = wanted[self.axis]
         self.thinning = self.length == inf and self.record.every is None
         self.spacing = self.record.every or _FIRST_SPACING
+        self.records = 1
+        self.places_in_time = self.length == inf or self.record.every is not None
 
-    def __iter__(self) -> Iterator[Limits]:
-        """Yield the limits of one advance after the other; the last is the run's own."""
-        if self.length == inf or self.record.every is not None:
+    def batches(self) -> Iterator[NDArray[np.float64]]:
+        """Yield the places of records on the axis, some at a time, up to but without the end of the run."""
+        if self.places_in_time:
             yield from self._every()
             return
         grid = np.linspace(0.0, self.length, self.record.points + 1)[1:]
-        whole = grid if self.axis == "until" else np.unique(np.ceil(grid))
-        for place in whole[:-1]:
-            yield self._before({self.axis: float(place)})
-        yield self.limits
+        if self.axis != "until":
+            grid = np.unique(np.ceil(grid))
+        for first in range(0, len(grid) - 1, _AT_ONCE):
+            yield grid[first : min(first + _AT_ONCE, len(grid) - 1)]
 
-    def _every(self) -> Iterator[Limits]:
-        t = self.spacing
-        while t < self.limits.until:
-            yield self._before({"until": t})
-            t += self.spacing
-        yield self.limits
-
-    def _before(self, place: dict[str, float]) -> Limits:
-        return Limits(
-            **{name: min(getattr(self.limits, name), place.get(name, inf)) for name in Limits.__annotations__}
-        )
+    def _every(self) -> Iterator[NDArray[np.float64]]:
+        """Yield places evenly spaced in time; the spacing may double between batches."""
+        place, end = 0.0, self.limits.until
+        while place < end:
+            room = 2 * self.record.points + 1 - self.records if self.thinning else _AT_ONCE
+            count = max(1, min(room, _AT_ONCE))
+            places = place + self.spacing * np.arange(1, count + 1)
+            places = places[places < end]
+            if not len(places):
+                return
+            yield places
+            place = float(places[-1])
 
     def thin(self, records: int) -> bool:
         """Return whether every second of so many records should go, and double the spacing if so."""
+        self.records = records
         if self.thinning and records > 2 * self.record.points:
             self.spacing *= 2
+            self.records = (records + 1) // 2
             return True
         return False
 

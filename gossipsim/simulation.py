@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from math import inf
 from pathlib import Path
@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gossipsim.engines.base import Engine, choose
-from gossipsim.engines.events import Counts, Limits
+from gossipsim.engines.base import SIMPLE, Engine, Records, choose
+from gossipsim.engines.events import COUNTED
 from gossipsim.errors import Diverged, Interrupted, ScenarioError, nearest
-from gossipsim.flow import FlowForm, field_at, spectral_form
 from gossipsim.metrics import Metric, View
 from gossipsim.scenario import Scenario
 from gossipsim.schedule import Schedule
@@ -103,62 +102,65 @@ def _loop(
 ) -> tuple[str, dict[str, Any]]:
     """Advance from record to record; return the status and what is to be remembered about it."""
     schedule = Schedule(world)
-    tell = _Teller(say, schedule)
-    goal = world.scenario.run.error
+    axis = "until" if schedule.places_in_time else schedule.axis
+    goal = world.scenario.run.error or -inf
     recorder.record(engine, 0.0)
+    pause = _Pause(schedule, say, interrupted)
+
+    def over() -> bool:
+        return engine.state.counts.reached(schedule.limits) or engine.exhausted or recorder.error <= goal
+
     try:
-        for limits in schedule:
-            stopped = _advance(engine, limits, tell, interrupted)
-            counts = engine.state.counts
-            over = stopped or counts.reached(schedule.limits) or engine.exhausted
-            recorder.record(engine, engine.state.now if over or limits.until == inf else limits.until)
-            if not recorder.finite:
-                engine.check()
-            if stopped:
-                return "interrupted", {}
-            if goal is not None and recorder.error <= goal:
-                return "reached", {"reached": {"error": goal}}
-            if over:
+        for batch in schedule.batches():
+            places = batch
+            while len(places) and not over():
+                portion = schedule.limits.before("events", engine.state.counts.events + _EVENTS_AT_ONCE)
+                some = places if recorder.simple else places[:1]
+                records = engine.record(axis, some, portion, world.target, goal)
+                recorder.add(engine, records)
+                places = places[len(records.time) :]
+                if not recorder.finite:
+                    engine.check()
+                if pause(engine):
+                    recorder.record(engine, engine.state.now)
+                    return "interrupted", {}
+            if over():
                 break
-            if schedule.thin(len(recorder.rows)):
+            if schedule.thin(len(recorder)):
                 recorder.thin()
+        while not over() and engine.state.now < schedule.limits.until:
+            before = engine.state.counts.events
+            engine.advance(schedule.limits.before("events", before + _EVENTS_AT_ONCE))
+            if pause(engine):
+                recorder.record(engine, engine.state.now)
+                return "interrupted", {}
+            if engine.state.counts.events == before:
+                break
+        at_end = engine.state.counts.reached(schedule.limits) or engine.exhausted or schedule.limits.until == inf
+        if recorder.error > goal:
+            recorder.record(engine, engine.state.now if at_end else schedule.limits.until)
         engine.check()
     except Diverged as fault:
         recorder.record(engine, fault.time)
         return "diverged", {"diverged": {"node": fault.node, "time": fault.time}}
-    finally:
-        tell(engine, last=True)
-    return "finished", {}
+    return ("reached", {"reached": {"error": goal}}) if recorder.error <= goal else ("finished", {})
 
 
-def _advance(engine: Engine, limits: Limits, tell: _Teller, interrupted: list[bool]) -> bool:
-    """Advance in portions, between which progress is told; return whether the user interrupted."""
-    while not interrupted[0]:
-        before = engine.state.counts.events
-        portion = replace(limits, events=min(limits.events, before + _EVENTS_AT_ONCE))
-        engine.advance(portion)
-        tell(engine)
-        counts = engine.state.counts
-        if counts.events < portion.events or counts.reached(limits):
-            return interrupted[0]
-    return True
+class _Pause:
+    """Between portions of a run: tells the progress and hears an interrupt."""
 
+    def __init__(self, schedule: Schedule, say: Progress, interrupted: list[bool]) -> None:
+        self.schedule, self.say, self.interrupted = schedule, say, interrupted
+        self.told = 0.0
 
-class _Teller:
-    """Tells progress at most ten times a second, however many records there are."""
-
-    def __init__(self, say: Progress, schedule: Schedule) -> None:
-        self.say, self.schedule = say, schedule
-        self.began, self.told = time.monotonic(), 0.0
-
-    def __call__(self, engine: Engine, last: bool = False) -> None:
-        now, counts = time.monotonic(), engine.state.counts
-        if not last and now - self.told < _SECONDS_BETWEEN_WORDS:
-            return
-        self.told = now
-        speed = counts.events / max(now - self.began, 1e-3)
-        text = f"t = {engine.state.now:.4g}, {counts.events:,} events, {speed:.2g} events/s"
-        self.say(self.schedule.fraction(engine.state.now, counts), text)
+    def __call__(self, engine: Engine) -> bool:
+        """Return whether the user interrupted."""
+        if time.monotonic() - self.told > 0.1:
+            self.told = time.monotonic()
+            state = engine.state
+            fraction = self.schedule.fraction(state.now, state.counts)
+            self.say(fraction, f"t = {state.now:.4g}, {state.counts.events:,} events")
+        return self.interrupted[0]
 
 
 @contextmanager
@@ -182,59 +184,79 @@ def _interrupts() -> Iterator[list[bool]]:
 
 
 class _Recorder:
-    """Measures the state at record points and keeps the rows."""
+    """Keeps the records: times, counts, and one value per metric."""
 
     def __init__(self, world: World) -> None:
         self.world = world
-        matrix = world.method.flow_matrix(world.facts)
-        self.flow: FlowForm | None = None if matrix is None else spectral_form(matrix)
-        names = list(dict.fromkeys(world.scenario.record.metrics))
-        if world.scenario.run.error is not None and "error" not in names:
-            names.append("error")
-        self.metrics = {name: Metric.registry[name] for name in names}
-        self.rows: list[tuple[float, Counts, list[float]]] = []
+        self.names = list(dict.fromkeys(world.scenario.record.metrics))
+        if world.scenario.run.error is not None and "error" not in self.names:
+            self.names.append("error")
+        self.simple = set(self.names) <= set(SIMPLE)
+        self.time: list[NDArray[np.float64]] = []
+        self.counts: list[NDArray[np.int64]] = []
+        self.values: list[NDArray[np.float64]] = []
+        self.error = inf
+        self.number = 0
 
-    def primal(self, engine: Engine, t: float) -> NDArray[np.float64]:
-        """Return every node's estimate of the solution at time t."""
-        method = self.world.method
-        return field_at(self.flow, engine.state.nodes, method.vectors(), method.primal, t)
+    def __len__(self) -> int:
+        return self.number
 
     def record(self, engine: Engine, t: float) -> None:
-        """Add a row; a second record at the same count and time replaces the first."""
+        """Add one record of the present state; a second one at the same time and counts replaces the first."""
+        counts = np.array([engine.state.counts.row()], dtype=np.int64)
+        if self.time and self.time[-1][-1] == t and (self.counts[-1][-1] == counts[0]).all():
+            self.time[-1], self.counts[-1], self.values[-1] = (
+                part[-1][:-1] for part in (self.time, self.counts, self.values)
+            )
+            self.number -= 1
         with np.errstate(all="ignore"):
-            view = View(self.primal(engine, t), self.world.target, self.world.objective)
-            values = [metric.measure(view) for metric in self.metrics.values()]  # type: ignore[attr-defined]
-        row = (t, replace(engine.state.counts), values)
-        if self.rows and self.rows[-1][0] == t and self.rows[-1][1] == row[1]:
-            self.rows.pop()
-        self.rows.append(row)
+            values = np.array([engine.measure(t, self.world.target)[1:]])
+        self.add(engine, Records(np.array([t]), counts, values))
+
+    def add(self, engine: Engine, records: Records) -> None:
+        """Add records; only the last may need more than the simple metrics, at the engine's present state."""
+        if len(records.time) == 0:
+            return
+        columns = dict(zip(SIMPLE, records.values.T, strict=True))
+        if not self.simple:
+            with np.errstate(all="ignore"):
+                points = engine.measure(float(records.time[-1]), self.world.target)[0]
+                view = View(points, self.world.target, self.world.objective)
+                for name in self.names:
+                    if name not in SIMPLE:
+                        metric = Metric.registry[name]
+                        columns[name] = np.array([metric.measure(view)])  # type: ignore[attr-defined]
+        self.time.append(records.time)
+        self.counts.append(records.counts)
+        self.values.append(
+            np.stack([columns[name] for name in self.names], axis=1) if self.names else np.empty((len(records.time), 0))
+        )
+        self.error = float(columns["error"][-1])
+        self.number += len(records.time)
 
     @property
     def finite(self) -> bool:
         """Whether the newest record is finite."""
-        return bool(np.isfinite(self.rows[-1][2]).all())
-
-    @property
-    def error(self) -> float:
-        """The newest error."""
-        return self.rows[-1][2][list(self.metrics).index("error")]
+        return bool(np.isfinite(self.error) and np.isfinite(self.values[-1][-1]).all())
 
     def thin(self) -> None:
         """Keep the first record and every second one after it."""
-        self.rows = self.rows[::2]
+        self.time, self.counts, self.values = (
+            [np.concatenate(parts)[::2]] for parts in (self.time, self.counts, self.values)
+        )
+        self.number = len(self.time[0])
 
     def trace(self, engine: Engine, status: str, meta: dict[str, Any]) -> Trace:
         """Return the result."""
-        columns: dict[str, NDArray[Any]] = {"time": np.array([row[0] for row in self.rows])}
-        for name in COUNTS[1:]:
-            columns[name] = np.array([getattr(row[1], name) for row in self.rows], dtype=np.int64)
-        for k, name in enumerate(self.metrics):
-            columns[name] = np.array([row[2][k] for row in self.rows])
+        time, counts, values = (np.concatenate(parts) for parts in (self.time, self.counts, self.values))
+        columns: dict[str, NDArray[Any]] = {"time": time}
+        columns |= {name: counts[:, COUNTED.index(name)].copy() for name in COUNTS[1:]}
+        columns |= {name: values[:, k].copy() for k, name in enumerate(self.names)}
         nodes = engine.state.nodes
         final = {name: np.array(nodes[name]) for name in self.world.method.vectors()}
         final["at"] = np.array(nodes["at"])
         with np.errstate(all="ignore"):
-            final["primal"] = self.primal(engine, float(columns["time"][-1]))
+            final["primal"] = engine.measure(float(time[-1]), self.world.target)[0].copy()
         return Trace(self.world.scenario, columns, final, status, meta)
 
 

@@ -148,13 +148,16 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         meta = json.loads((folder / "meta.json").read_text())
     except (OSError, ValueError):
         meta = None
-    if not isinstance(meta, dict) or "format" not in meta or "files" not in meta:
+    kinds = {"format": int, "status": str, "files": dict}
+    whole = isinstance(meta, dict) and all(isinstance(meta.get(name), kind) for name, kind in kinds.items())
+    if not whole or not set(meta["files"]) >= {"scenario.yaml", "trace.parquet", "final.npz"}:
         raise ScenarioError("holds no finished result", file=folder, allowed="a folder with meta.json of gossipsim")
     if meta["format"] > FORMAT:
         raise ScenarioError(
             f"was written in format {meta['format']} by a newer gossipsim", file=folder, allowed=f"up to {FORMAT}"
         )
-    return meta
+    found: dict[str, Any] = meta
+    return found
 
 
 def require_free(folder: Path) -> None:
@@ -187,7 +190,11 @@ def _whole_folder(folder: Path) -> Iterator[Path]:
         if folder.exists():
             old = draft.with_suffix(".replaced")
             folder.rename(old)
-            draft.rename(folder)
+            try:
+                draft.rename(folder)
+            except BaseException:
+                old.rename(folder)
+                raise
             shutil.rmtree(old)
         else:
             draft.rename(folder)

@@ -104,8 +104,8 @@ class World:
 
     @cached_property
     def promise(self) -> Promise | None:
-        """What theory promises for this run."""
-        return self.method.promise(self.facts)
+        """What theory promises for this run; nothing when events are recorded, for theorems speak of Poisson clocks."""
+        return None if self.recorded is not None else self.method.promise(self.facts)
 
     @property
     def message_bits(self) -> int:

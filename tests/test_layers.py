@@ -17,7 +17,7 @@ LAYERS = [
     "cli plot schema manual summary progress __main__ __init__",
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts.split()}
-METHODS_USE = set("errors component kernels rows stream facts catalogue".split())
+METHODS_USE = {"errors", "component", "kernels", "rows", "stream", "facts", "catalogue"}
 
 SIDEWAYS = {
     "errors": "component document arrays",  # imported by these
@@ -71,7 +71,7 @@ def imports(path):
                 names = []
             for name in names:
                 if name == "gossipsim" or name.startswith("gossipsim."):
-                    place = (name.split(".") + ["__init__"])[1]
+                    place = [*name.split("."), "__init__"][1]
                     yield (place if place in LEVEL else "__init__"), lazy
             yield from visit(child, lazy or isinstance(child, ast.FunctionDef))
 

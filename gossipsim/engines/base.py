@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gossipsim.engines.events import Counts, Limits
+from gossipsim.engines.events import COUNTED, Counts, Limits
 from gossipsim.errors import Refused
 from gossipsim.world import World
 
@@ -22,6 +22,18 @@ class State:
     links: NDArray[Any]
     counts: Counts
     now: float = 0.0
+
+
+SIMPLE = ("error", "consensus")
+"""Metrics that every engine measures itself, so that recording often costs little."""
+
+
+class Records(NamedTuple):
+    """Some records: times `(R,)`, counts `(R, 6)` in the order of `COUNTED`, errors and consensus distances `(R, 2)`."""
+
+    time: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    values: NDArray[np.float64]
 
 
 class Engine(ABC):
@@ -45,6 +57,36 @@ class Engine(ABC):
     @abstractmethod
     def advance(self, limits: Limits) -> None:
         """Run events up to the limits."""
+
+    @abstractmethod
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+        """Return every node's primal point `(n, d)` at time t, the error and the consensus distance.
+
+        Nothing is changed; the points are only valid until the next call.
+        """
+
+    def record(
+        self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
+    ) -> Records:
+        """Run up to the limits, recording at places on an axis: "until" (time), "events", "gradients" or "activations".
+
+        Stops after a record whose error is at most `goal`. Ends early when a limit is reached or no event is left.
+        """
+        found = []
+        for place in places.tolist():
+            self.advance(limits.before(axis, place))
+            counts = self.state.counts
+            if counts.reached(limits) if axis == "until" else getattr(counts, axis) < place:
+                break
+            t = place if axis == "until" else self.state.now
+            error, consensus = self.measure(t, target)[1:]
+            found.append((t, counts.row(), (error, consensus)))
+            if error <= goal:
+                break
+        times, rows, values = zip(*found, strict=True) if found else ([], [], [])
+        return Records(
+            np.array(times), np.array(rows, np.int64).reshape(-1, len(COUNTED)), np.array(values).reshape(-1, 2)
+        )
 
     @property
     @abstractmethod

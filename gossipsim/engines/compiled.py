@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from math import inf
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gossipsim.engines.base import Engine, State, nonfinite
+from gossipsim.engines.base import Engine, Records, State, nonfinite
 from gossipsim.engines.binding import Binding, compile_module
-from gossipsim.engines.events import Counts, Events, Limits, Tape
+from gossipsim.engines.events import COUNTED, Counts, Events, Limits, Tape
+from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
+
+_NO_MARKS, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
+_NOTHING = Records(_NO_TIMES, np.empty((0, len(COUNTED)), dtype=np.int64), np.empty((0, 2)))
 
 
 class Compiled(Engine):
@@ -37,6 +43,8 @@ class Compiled(Engine):
         self.handlers = compile_module("handlers", world, self.binding.lowered.source())
         self.state = State(self.binding.nodes, self.binding.links, Counts())
         self.tape = Tape(world.events())
+        self.points = np.empty((world.graph.n, world.objective.dim))
+        self._nowhere = np.zeros(world.objective.dim)
         self._remember()
 
     def _remember(self) -> None:
@@ -55,27 +63,74 @@ class Compiled(Engine):
             events = self.tape.take(limits, self.state.counts)
             if len(events.t) == 0:
                 return
-            self._run(events)
-            if self.state.counts.events >= self._memory_ends:
-                self.check()
-                self._remember()
+            self._walk(events, _NO_MARKS, _NO_TIMES, self._nowhere, -inf)
+            self._look_back()
 
-    def _run(self, events: Events) -> None:
+    def _look_back(self) -> None:
+        if self.state.counts.events >= self._memory_ends:
+            self.check()
+            self._remember()
+
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+        """Return every node's primal point at time t, the error and the consensus distance."""
+        return measured(self.handlers, self.binding, self.points, t, target)
+
+    def record(
+        self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
+    ) -> Records:
+        """Run up to the limits, recording at places on an axis, many of them in one call of machine code."""
+        found: list[Records] = []
+        while len(places) and not self.state.counts.reached(limits):
+            events = self.tape.take(limits.before(axis, float(places[-1])), self.state.counts)
+            if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
+                break
+            marks = _marks(axis, places, events, self.state.counts)
+            times = places[: len(marks)] if axis == "until" else events.t[marks - 1]
+            before = np.array(self.state.counts.row())
+            values, done = self._walk(events, marks, times, target, goal)
+            found.append(Records(times[: len(values)], before + self._counted(events, done[: len(values)]), values))
+            places = places[len(values) :]
+            self._look_back()
+            if len(values) and values[-1, 0] <= goal:
+                break
+        return Records(*(np.concatenate(parts) for parts in zip(_NOTHING, *found, strict=True)))
+
+    def _counted(self, events: Events, done: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what rows of (events, gradients, messages) amount to in the order of `COUNTED`."""
+        exchanges = np.concatenate([[0], np.cumsum(events.j >= 0)])
+        number, gradients, messages = done.T
+        return np.stack(
+            [number, gradients, exchanges[number], messages, messages * self.world.message_bits, 0 * number], axis=1
+        )
+
+    def _walk(
+        self,
+        events: Events,
+        marks: NDArray[np.int64],
+        times: NDArray[np.float64],
+        target: NDArray[np.float64],
+        goal: float,
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Run events, measuring at marks; put back what a reached goal leaves over.
+
+        Returns error and consensus, and (events, gradients, messages), at every mark passed.
+        """
         from gossipsim.engines.driver import walk
 
-        done = np.zeros(2, dtype=np.int64)
-        handlers = self.handlers
-        walk(handlers.on_gradient.address, handlers.on_exchange.address, self.binding.address, *events, done)
-        gradients, messages = (int(k) for k in done)
-        state = self.state
-        state.counts.add(
-            events=len(events.t),
-            gradients=gradients,
-            activations=int(np.count_nonzero(events.j >= 0)),
-            messages=messages,
-            bits=messages * self.world.message_bits,
-        )
-        state.now = float(events.t[-1])
+        values, done = np.empty((len(marks), 2)), np.empty((len(marks) + 1, 3), dtype=np.int64)
+        code = self.handlers
+        passed = walk(
+            code.on_gradient.address, code.on_exchange.address, code.fill_primal.address, self.binding.address,
+            *events, marks, times, goal, self.points, target, values, done,
+        )  # fmt: skip
+        early = passed > 0 and values[passed - 1, 0] <= goal
+        end = self._counted(events, done[passed - early : passed - early + 1])[0]
+        ran = int(end[0])
+        self.tape.place -= len(events.t) - ran
+        self.state.counts.take(self.state.counts.row() + end)
+        if ran:
+            self.state.now = float(events.t[ran - 1])
+        return values[:passed], done[:passed]
 
     def check(self) -> None:
         """Raise `Diverged` with the first node and time at which the state stopped being finite."""
@@ -87,7 +142,23 @@ class Compiled(Engine):
         self.tape = Tape(self.world.events(), *position)
         while True:
             event = self.tape.take(Limits(events=1), Counts())
-            self._run(event)
+            self._walk(event, _NO_MARKS, _NO_TIMES, self._nowhere, -inf)
             for node in (int(event.i[0]), int(event.j[0])):
                 if node >= 0 and len(nonfinite(state.nodes[node : node + 1])):
                     raise Diverged(node, float(event.t[0]))
+
+
+def _marks(axis: str, places: NDArray[np.float64], events: Events, counts: Counts) -> NDArray[np.int64]:
+    """Return the number of events before each place, for the places that are certain to lie among these events.
+
+    No events means that none is left before the last place.
+    """
+    if axis == "until":
+        marks = np.searchsorted(events.t, places, side="left")
+        return marks[: np.searchsorted(places, events.t[-1], side="right")] if len(events.t) else marks
+    if axis == "events":
+        marks = (places - counts.events).astype(np.int64)
+    else:
+        reached = np.cumsum(events.j < 0 if axis == "gradients" else events.j >= 0) + getattr(counts, axis)
+        marks = np.searchsorted(reached, places, side="left") + 1
+    return marks[marks <= len(events.t)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import int32, njit, uint64
 
-from gossipsim.engines.pointers import call_exchange, call_gradient
+from gossipsim.engines.pointers import call_exchange, call_fill, call_gradient
 from gossipsim.stream import philox, unit
 
 _philox = njit(philox, inline="always")  # inlined into the loop it vectorises: five times faster
@@ -56,14 +56,59 @@ def sample(seed, first, clock, node_total, n, edge_total, ends, accept, alias, t
     return clock
 
 
-@njit("void(i8, i8, i8, f8[::1], i4[::1], i4[::1], i4[::1], i8[::1])", **_OPTIONS)
-def walk(on_gradient, on_exchange, context, t, i, j, edge, done):  # type: ignore[no-untyped-def]
-    """Run a block of events in order; add the numbers of gradients and of messages to `done`."""
-    gradients, messages = 0, 0
-    for k in range(uint64(t.size)):
-        if j[k] < 0:
-            gradients += call_gradient(on_gradient, context, i[k], t[k])
-        else:
-            messages += call_exchange(on_exchange, context, edge[k], i[k], j[k], t[k])
-    done[0] += gradients
-    done[1] += messages
+@njit("void(i8, i8, i8, f8, f8[:,::1], f8[::1], f8[::1])", **_OPTIONS)
+def measure(fill, context, n, t, X, target, values):  # type: ignore[no-untyped-def]
+    """Fill X `(n, d)` with every node's primal point at time t; set `values` to the error and the consensus distance.
+
+    Sums run over the nodes coordinate by coordinate, then over the coordinates: one fixed order.
+    """
+    call_fill(fill, context, n, t, X.ctypes.data)
+    d = uint64(X.shape[1])
+    sums, mean = np.zeros(d), np.zeros(d)
+    for i in range(uint64(n)):
+        for k in range(d):
+            away = X[i, k] - target[k]
+            sums[k] += away * away
+            mean[k] += X[i, k]
+    error, consensus = 0.0, 0.0
+    for k in range(d):
+        error += sums[k]
+        sums[k] = 0.0
+        mean[k] /= n
+    for i in range(uint64(n)):
+        for k in range(d):
+            away = X[i, k] - mean[k]
+            sums[k] += away * away
+    for k in range(d):
+        consensus += sums[k]
+    values[0] = error / n
+    values[1] = consensus / n
+
+
+@njit(
+    "i8(i8, i8, i8, i8, f8[::1], i4[::1], i4[::1], i4[::1], i8[::1], f8[::1], f8, f8[:,::1], f8[::1], f8[:,::1], i8[:,::1])",
+    **_OPTIONS,
+)
+def walk(  # type: ignore[no-untyped-def]
+    on_gradient, on_exchange, fill, context, t, i, j, edge, marks, times, goal, X, target, values, counts
+):
+    """Run a block of events in order, measuring before the events number `marks` at the times `times`.
+
+    Row r of `values` takes error and consensus, row r of `counts` the events, gradients and messages until mark r; the last row
+    of `counts` is for the end. Stops at a mark whose error is at most `goal`. Returns the number of marks passed.
+    """
+    gradients, messages, at = 0, 0, 0
+    for r in range(uint64(marks.size + 1)):
+        stop = marks[r] if r < marks.size else t.size
+        for k in range(uint64(at), uint64(stop)):
+            if j[k] < 0:
+                gradients += call_gradient(on_gradient, context, i[k], t[k])
+            else:
+                messages += call_exchange(on_exchange, context, edge[k], i[k], j[k], t[k])
+        at = stop
+        counts[r, 0], counts[r, 1], counts[r, 2] = at, gradients, messages
+        if r < marks.size:
+            measure(fill, context, X.shape[0], times[r], X, target, values[r])
+            if values[r, 0] <= goal:
+                return r + 1
+    return marks.size

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 4096
+COUNTED = ("events", "gradients", "activations", "messages", "bits", "lost")
 
 
 class Events(NamedTuple):
@@ -35,6 +36,10 @@ class Limits:
     gradients: float = inf
     activations: float = inf
 
+    def before(self, axis: str, place: float) -> Limits:
+        """Return the limits with one of them drawn closer."""
+        return replace(self, **{axis: min(getattr(self, axis), place)})
+
 
 @dataclass
 class Counts:
@@ -52,6 +57,15 @@ class Counts:
         return (
             self.events >= limits.events or self.gradients >= limits.gradients or self.activations >= limits.activations
         )
+
+    def row(self) -> tuple[int, ...]:
+        """Return the counts in the order of `COUNTED`."""
+        return (self.events, self.gradients, self.activations, self.messages, self.bits, self.lost)
+
+    def take(self, row: Iterable[int]) -> None:
+        """Set the counts from a row in the order of `COUNTED`."""
+        for name, value in zip(COUNTED, row, strict=True):
+            setattr(self, name, int(value))
 
     def add(
         self, *, events: int = 0, gradients: int = 0, activations: int = 0, messages: int = 0, bits: int = 0

@@ -105,7 +105,22 @@ class Lowered:
         parts += [_global(name, value) for name, value in sorted(outside.items())]
         if self.flow is not None:
             bodies.append("@_verb\n" + self.flow.source(self.method.vectors()))
+            bodies.append("@_verb\n" + self.flow.view_source(self.method.vectors(), self.method.primal))
+        bodies.append(self._fill())
         return "\n".join(parts) + "\n\n" + "\n\n".join(bodies) + "\n"
+
+    def _fill(self) -> str:
+        lines = [
+            *self._open(["F"]),
+            "X = carray(_pointer(out), (_MANY, _D), np.float64)",
+            "nodes = carray(_pointer(c[0]), (_MANY,), NODE)",
+            "for i in range(uint64(n)):",
+        ]
+        if self.flow is not None:
+            lines.append("    view(f, nodes[i], t, X[i])")
+        else:
+            lines += _indented(self._copy(f"nodes[i].{self.method.primal}", "X[i]"))
+        return _function("cfunc", "fill_primal", "i8(i8, i8, f8, i8)", "context, n, t, out", [*lines, "return 0"])
 
     def _on_gradient(self) -> str:
         lines = [*self._open(["P", "F", "Q"]), *self._node("node", "i"), *self._advance("node"), self._vector("g", 0)]

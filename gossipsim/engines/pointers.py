@@ -42,6 +42,12 @@ def call_gradient(typingctx: Any, address: Any, context: Any, i: Any, t: Any) ->
 
 
 @intrinsic
+def call_fill(typingctx: Any, address: Any, context: Any, n: Any, t: Any, out: Any) -> Any:
+    """Call `fill_primal(context, n, t, out)` at this address."""
+    return _call(types.int64, types.int64, types.int64, types.float64, types.int64)
+
+
+@intrinsic
 def call_exchange(typingctx: Any, address: Any, context: Any, edge: Any, i: Any, j: Any, t: Any) -> Any:
     """Call `on_exchange(context, edge, i, j, t)` at this address."""
     return _call(types.int64, types.int64, types.int64, types.int64, types.int64, types.float64)

@@ -6,7 +6,9 @@ from collections.abc import Generator
 from heapq import heappush
 from typing import Any, ClassVar
 
+import numpy as np
 import simpy
+from numpy.typing import NDArray
 from simpy.events import NORMAL
 
 from gossipsim.engines.base import Engine, State
@@ -115,6 +117,10 @@ class Processes(Engine):
         """Step SimPy's queue up to the limits."""
         while self.env.peek() < limits.until and not self.state.counts.reached(limits):
             self.env.step()
+
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+        """Return every node's primal point at time t, the error and the consensus distance."""
+        return self.verbs.measure(t, target)
 
     @property
     def exhausted(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from abc import ABC, abstractmethod
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from gossipsim.engines.base import nonfinite
 from gossipsim.engines.binding import Binding, compile_module, lowered
 from gossipsim.errors import Refused
+from gossipsim.flow import field_at
+from gossipsim.metrics import mean_square
 from gossipsim.rows import LINK, constants_row, zeros
 from gossipsim.world import World
 
@@ -47,6 +50,10 @@ class Verbs(ABC):
     def receive(self, i: int, slot: int, t: float, box: int) -> None:
         """Hand the content of a box, sent by this neighbour, to node i."""
 
+    @abstractmethod
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+        """Return every node's primal point at time t, the error and the consensus distance."""
+
     def finite(self, i: int) -> bool:
         """Return whether the row of node i is finite."""
         return not len(nonfinite(self.nodes[i : i + 1]))
@@ -62,6 +69,11 @@ class CompiledVerbs(Verbs):
         self.nodes, self.links = self.binding.nodes, self.binding.links
         self.code = compile_module("verbs", world, self.binding.lowered.single_verbs())
         self.context = self.binding.address
+        self.points = np.empty((world.graph.n, world.objective.dim))
+
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+        """Return every node's primal point at time t, the error and the consensus distance."""
+        return measured(self.code, self.binding, self.points, t, target)
 
     def advance(self, i: int, t: float) -> None:
         """Bring node i along its flow to time t."""
@@ -107,7 +119,7 @@ class InterpretedVerbs(Verbs):
         self.g, self.point = np.zeros(objective.dim), np.zeros(objective.dim)
         shape = (objective.dim,) if method.payload == 1 else (method.payload, objective.dim)
         self.boxes = np.zeros((2, *shape))
-        self.flow = None
+        self.form, self.flow = flow, None
         if flow is not None:
             space: dict[str, Any] = {"_exp": math.exp, "_cos": math.cos, "_sin": math.sin, "_D": objective.dim}
             exec(flow.source(method.vectors()), space)
@@ -137,6 +149,11 @@ class InterpretedVerbs(Verbs):
         if self.method.step is not None:
             self.method.step(self.p, self.nodes[i], t, self.g)
 
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
+        """Return every node's primal point at time t, the error and the consensus distance."""
+        points = field_at(self.form, self.nodes, self.method.vectors(), self.method.primal, t)
+        return points, mean_square(points, target), mean_square(points, points.mean(axis=0))
+
     def _links(self, i: int) -> Any:
         return self.links[self.first[i] : self.first[i + 1]]
 
@@ -157,6 +174,17 @@ class InterpretedVerbs(Verbs):
         if self.method.receive is not None:
             slots = np.array([slot])
             self.method.receive(self.p, self.nodes[i], self._links(i), t, self.boxes[box : box + 1], slots)
+
+
+def measured(
+    code: ModuleType, binding: Binding, points: NDArray[np.float64], t: float, target: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Fill `points` with every node's primal point at time t and return it with the error and the consensus distance."""
+    from gossipsim.engines.driver import measure
+
+    values = np.empty(2)
+    measure(code.fill_primal.address, binding.address, len(points), t, points, target, values)
+    return points, float(values[0]), float(values[1])
 
 
 def _yes(answer: bool | None) -> bool:

@@ -25,7 +25,13 @@ class _StoredArray(Settings):
 def _read_matrix(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, Mapping):
         return value
-    stored = _StoredArray.read(value, (info.context or {}).get("base"))
+    try:
+        return _stored(_StoredArray.read(value, (info.context or {}).get("base")))
+    except ScenarioError as fault:
+        raise fault.under(str(info.field_name)) from None
+
+
+def _stored(stored: _StoredArray) -> list[Any]:
     try:
         with np.load(stored.file, allow_pickle=False) as archive:
             if stored.array not in archive:
@@ -35,7 +41,8 @@ def _read_matrix(value: Any, info: ValidationInfo) -> Any:
                     allowed=", ".join(archive.files),
                     hint=nearest(stored.array, archive.files),
                 )
-            return np.asarray(archive[stored.array], dtype=float).tolist()
+            found: list[Any] = np.asarray(archive[stored.array], dtype=float).tolist()
+            return found
     except (OSError, ValueError, EOFError) as fault:
         raise ScenarioError(f"cannot read {stored.file}: {fault}", key=("file",), allowed="an npz archive") from None
 
