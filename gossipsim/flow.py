@@ -8,8 +8,8 @@ For a V x V matrix with distinct eigenvalues \(\lambda_k\) the propagator is a f
 with constant matrices N_m that follow from A^r = \sum_m \varphi_m^{(r)}(0) N_m, r = 0..V-1 (a confluent Vandermonde
 system, solved here with 150 digits). Defective matrices need no special case. `FlowForm.source` writes the propagation of
 one node as a kernel: its zero pattern is literal, its numbers come from a row of constants, so that two runs whose matrices
-have the same pattern share the machine code. For times so short that the modes of an entry of order t^2 or higher would cancel, that
-entry is taken from its power series instead, so that it stays accurate relative to itself (to 1e-10).
+have the same pattern share the machine code. For times so short that the modes of an entry of order t^2 or higher would
+cancel, that entry is taken from its power series instead, so that it stays accurate relative to itself (to 1e-10).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DIGITS = 150
 _CLUSTER = 1e-15
 _LARGEST_CANCELLATION = 1e7
 _RELATIVE = 1e-10
-_MOST_TERMS = 24
+_TERMS = 12
 _ROWS_AT_ONCE = 65536
 
 
@@ -277,7 +277,7 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
             powers.append(powers[-1] * exact)
         taylor = [np.array(powers[0].tolist(), dtype=float)]
         whole = powers[0]
-        for k in range(1, size + _MOST_TERMS):
+        for k in range(1, size + _TERMS + 4):
             whole = whole * exact / k
             taylor.append(np.array(whole.tolist(), dtype=float))
         coefficients = np.zeros((size, size, size))
@@ -300,6 +300,9 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
 def _short_times(taylor: NDArray[np.float64], coefficients: NDArray[np.float64]) -> tuple[tuple[Series, ...], float]:
     """Return the power series of the entries whose modes cancel at short times, and where "short" ends.
 
+    The number of terms is fixed, so that the machine code does not depend on the constants; where they would not suffice,
+    "short" ends earlier.
+
     An entry of order t^p with modes of total size S is computed with a relative error of about eps S / (c_p t^p).
     """
     size = taylor.shape[1]
@@ -313,13 +316,13 @@ def _short_times(taylor: NDArray[np.float64], coefficients: NDArray[np.float64])
                 p = int(present[0])
                 orders[i, j] = p
                 short = max(short, (2e-16 * total / (_RELATIVE * abs(taylor[p, i, j]))) ** (1 / p))
-    found = []
     for (i, j), p in orders.items():
-        terms = taylor[p:, i, j]
-        sizes = np.abs(terms) * short ** np.arange(len(terms))
-        late = np.flatnonzero(sizes > 1e-17 * sizes[0])
-        found.append(Series(i, j, p, tuple(terms[: min(late[-1] + 1, _MOST_TERMS)].tolist())))
-    return tuple(found), short
+        for late in range(_TERMS, taylor.shape[0] - p):
+            if taylor[p + late, i, j] != 0.0:
+                ratio = abs(taylor[p, i, j] / taylor[p + late, i, j])
+                short = min(short, float((1e-16 * ratio) ** (1 / late)))
+    series = [Series(i, j, p, tuple(taylor[p : p + _TERMS, i, j].tolist())) for (i, j), p in orders.items()]
+    return tuple(series), short
 
 
 def _checked(form: FlowForm) -> FlowForm:

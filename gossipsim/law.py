@@ -1,6 +1,5 @@
 """Laws of random durations: compute times, latencies, waiting times."""
 # A kernel's first argument is a record of constants, and its body is for the compiler, not for the type checker.
-# ruff: noqa: N805
 # mypy: allow-untyped-defs, no-check-untyped-defs
 
 from __future__ import annotations

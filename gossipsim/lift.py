@@ -171,15 +171,15 @@ class _Lifter:
         return True
 
     def vector_statement(self, statement: ast.stmt) -> None:
-        match statement:
-            case ast.Assign(targets=[target], value=value):
-                change = None
-            case ast.AugAssign(target=target, value=value, op=change):
-                pass
-            case _:
-                raise NotLiftable
+        change: ast.operator | None = None
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target, value = statement.targets[0], statement.value
+        elif isinstance(statement, ast.AugAssign):
+            target, value, change = statement.target, statement.value, statement.op
+        else:
+            raise NotLiftable
         if isinstance(target, ast.Subscript) and self.kind(target) == VECTOR and isinstance(target.slice, ast.Slice):
-            target = target.value  # type: ignore[assignment]
+            target = target.value
         into_row = isinstance(target, ast.Attribute) and self.kind(target) == VECTOR
         into_view = isinstance(target, ast.Name) and target.id in self.kinds and target.id not in self.local
         in_place = change is not None or (
@@ -195,7 +195,9 @@ class _Lifter:
             self.group.append(ast.Assign([self.element(target, store=True)], new))
         elif isinstance(target, ast.Name) and source == VECTOR and not self._alias(value):
             if into_view:
-                raise Unclear(f"{target.id!r} is a view or an argument and is then bound to a new vector: use two names")
+                raise Unclear(
+                    f"{target.id!r} is a view or an argument and is then bound to a new vector: use two names"
+                )
             new = self.element(value, store=False)
             self.kinds[target.id] = VECTOR
             self.local.add(target.id)

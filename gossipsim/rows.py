@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 Fields = Mapping[str, str]
 """Field name -> "vector" (d doubles), "scalar" (a double) or "integer"."""

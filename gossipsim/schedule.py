@@ -72,7 +72,7 @@ class Schedule:
             places = places[places < end]
             if not len(places):
                 return
-            yield places
+            yield np.asarray(places, dtype=np.float64)
             place = float(places[-1])
 
     def thin(self, records: int) -> bool:

@@ -143,6 +143,8 @@ def _loop(
     except Diverged as fault:
         recorder.record(engine, fault.time)
         return "diverged", {"diverged": {"node": fault.node, "time": fault.time}}
+    finally:
+        pause.tell(engine)
     return ("reached", {"reached": {"error": goal}}) if recorder.error <= goal else ("finished", {})
 
 
@@ -151,16 +153,20 @@ class _Pause:
 
     def __init__(self, schedule: Schedule, say: Progress, interrupted: list[bool]) -> None:
         self.schedule, self.say, self.interrupted = schedule, say, interrupted
-        self.told = 0.0
+        self.began, self.told = time.monotonic(), 0.0
 
     def __call__(self, engine: Engine) -> bool:
         """Return whether the user interrupted."""
         if time.monotonic() - self.told > 0.1:
-            self.told = time.monotonic()
-            state = engine.state
-            fraction = self.schedule.fraction(state.now, state.counts)
-            self.say(fraction, f"t = {state.now:.4g}, {state.counts.events:,} events")
+            self.tell(engine)
         return self.interrupted[0]
+
+    def tell(self, engine: Engine) -> None:
+        """Tell how far the run is, and how fast."""
+        self.told = time.monotonic()
+        state, seconds = engine.state, max(self.told - self.began, 1e-3)
+        text = f"t = {state.now:.4g}, {state.counts.events:,} events, {state.counts.events / seconds:.2g} events/s"
+        self.say(self.schedule.fraction(state.now, state.counts), text)
 
 
 @contextmanager
@@ -192,9 +198,7 @@ class _Recorder:
         if world.scenario.run.error is not None and "error" not in self.names:
             self.names.append("error")
         self.simple = set(self.names) <= set(SIMPLE)
-        self.time: list[NDArray[np.float64]] = []
-        self.counts: list[NDArray[np.int64]] = []
-        self.values: list[NDArray[np.float64]] = []
+        self.parts: list[Records] = []
         self.error = inf
         self.number = 0
 
@@ -204,10 +208,8 @@ class _Recorder:
     def record(self, engine: Engine, t: float) -> None:
         """Add one record of the present state; a second one at the same time and counts replaces the first."""
         counts = np.array([engine.state.counts.row()], dtype=np.int64)
-        if self.time and self.time[-1][-1] == t and (self.counts[-1][-1] == counts[0]).all():
-            self.time[-1], self.counts[-1], self.values[-1] = (
-                part[-1][:-1] for part in (self.time, self.counts, self.values)
-            )
+        if self.parts and self.parts[-1].time[-1] == t and (self.parts[-1].counts[-1] == counts[0]).all():
+            self.parts[-1] = self.parts[-1].part(slice(-1))
             self.number -= 1
         with np.errstate(all="ignore"):
             values = np.array([engine.measure(t, self.world.target)[1:]])
@@ -226,29 +228,24 @@ class _Recorder:
                     if name not in SIMPLE:
                         metric = Metric.registry[name]
                         columns[name] = np.array([metric.measure(view)])  # type: ignore[attr-defined]
-        self.time.append(records.time)
-        self.counts.append(records.counts)
-        self.values.append(
-            np.stack([columns[name] for name in self.names], axis=1) if self.names else np.empty((len(records.time), 0))
-        )
+        values = np.array([columns[name] for name in self.names]).reshape(len(self.names), -1).T
+        self.parts.append(Records(records.time, records.counts, values))
         self.error = float(columns["error"][-1])
         self.number += len(records.time)
 
     @property
     def finite(self) -> bool:
         """Whether the newest record is finite."""
-        return bool(np.isfinite(self.error) and np.isfinite(self.values[-1][-1]).all())
+        return bool(np.isfinite(self.error) and np.isfinite(self.parts[-1].values[-1]).all())
 
     def thin(self) -> None:
         """Keep the first record and every second one after it."""
-        self.time, self.counts, self.values = (
-            [np.concatenate(parts)[::2]] for parts in (self.time, self.counts, self.values)
-        )
-        self.number = len(self.time[0])
+        self.parts = [Records.join(self.parts).part(slice(None, None, 2))]
+        self.number = len(self.parts[0].time)
 
     def trace(self, engine: Engine, status: str, meta: dict[str, Any]) -> Trace:
         """Return the result."""
-        time, counts, values = (np.concatenate(parts) for parts in (self.time, self.counts, self.values))
+        time, counts, values = Records.join(self.parts)
         columns: dict[str, NDArray[Any]] = {"time": time}
         columns |= {name: counts[:, COUNTED.index(name)].copy() for name in COUNTS[1:]}
         columns |= {name: values[:, k].copy() for k, name in enumerate(self.names)}

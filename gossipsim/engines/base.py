@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -34,6 +35,19 @@ class Records(NamedTuple):
     time: NDArray[np.float64]
     counts: NDArray[np.int64]
     values: NDArray[np.float64]
+
+    def part(self, which: slice) -> Records:
+        """Return some of them."""
+        return Records(self.time[which], self.counts[which], self.values[which])
+
+    @staticmethod
+    def join(parts: Sequence[Records]) -> Records:
+        """Return them all in one."""
+        return Records(
+            np.concatenate([part.time for part in parts]),
+            np.concatenate([part.counts for part in parts]),
+            np.concatenate([part.values for part in parts]),
+        )
 
 
 class Engine(ABC):

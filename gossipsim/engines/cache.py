@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
@@ -55,12 +56,22 @@ def kept_here() -> Iterator[None]:
     """Let the Numba functions that are defined inside keep their machine code in `folder()`."""
     from numba import config
 
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(folder())
+    settings = vars(config)
+    before = settings["CACHE_DIR"]
+    settings["CACHE_DIR"] = str(folder())
     try:
         yield
     finally:
-        config.CACHE_DIR = before
+        settings["CACHE_DIR"] = before
+
+
+def driver() -> ModuleType:
+    """Return `gossipsim.engines.driver`, with its machine code kept here rather than beside its source.
+
+    Numba notices a changed file, but not a changed file that it draws on; the folder's name does.
+    """
+    with kept_here():
+        return importlib.import_module("gossipsim.engines.driver")
 
 
 def module(name: str, source: str) -> ModuleType:

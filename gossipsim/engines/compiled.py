@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gossipsim.engines.base import Engine, Records, State, nonfinite
 from gossipsim.engines.binding import Binding, compile_module
+from gossipsim.engines.cache import driver
 from gossipsim.engines.events import COUNTED, Counts, Events, Limits, Tape
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
@@ -79,7 +80,7 @@ class Compiled(Engine):
         self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
     ) -> Records:
         """Run up to the limits, recording at places on an axis, many of them in one call of machine code."""
-        found: list[Records] = []
+        found = [_NOTHING]
         while len(places) and not self.state.counts.reached(limits):
             events = self.tape.take(limits.before(axis, float(places[-1])), self.state.counts)
             if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
@@ -93,7 +94,7 @@ class Compiled(Engine):
             self._look_back()
             if len(values) and values[-1, 0] <= goal:
                 break
-        return Records(*(np.concatenate(parts) for parts in zip(_NOTHING, *found, strict=True)))
+        return Records.join(found)
 
     def _counted(self, events: Events, done: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return what rows of (events, gradients, messages) amount to in the order of `COUNTED`."""
@@ -115,11 +116,9 @@ class Compiled(Engine):
 
         Returns error and consensus, and (events, gradients, messages), at every mark passed.
         """
-        from gossipsim.engines.driver import walk
-
         values, done = np.empty((len(marks), 2)), np.empty((len(marks) + 1, 3), dtype=np.int64)
         code = self.handlers
-        passed = walk(
+        passed = driver().walk(
             code.on_gradient.address, code.on_exchange.address, code.fill_primal.address, self.binding.address,
             *events, marks, times, goal, self.points, target, values, done,
         )  # fmt: skip

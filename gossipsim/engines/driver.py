@@ -18,7 +18,9 @@ _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True
 
 
 @njit("f8(u8, u8, f8, f8, i8, f8, i4[:,::1], f8[::1], i4[::1], f8[::1], i4[::1], i4[::1], i4[::1])", **_OPTIONS)
-def sample(seed, first, clock, node_total, n, edge_total, ends, accept, alias, t, i, j, edge):
+def sample(  # type: ignore[no-untyped-def]
+    seed, first, clock, node_total, n, edge_total, ends, accept, alias, t, i, j, edge
+):
     """Fill a block with events number `first`, `first + 1`, ... of the superposed Poisson clocks; return the last time.
 
     Event k is a function of (seed, k): its gap -log(u) / R, and the clock that rang from a second uniform v. Node clocks

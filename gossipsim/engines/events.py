@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gossipsim.engines.cache import driver
+
 BLOCK = 4096
 COUNTED = ("events", "gradients", "activations", "messages", "bits", "lost")
 
@@ -113,12 +115,10 @@ class PoissonClocks:
 
     def block(self, first: int, clock: float) -> Events:
         """Return the next `BLOCK` events."""
-        from gossipsim.engines.driver import sample
-
         if self.node_total + self.edge_total == 0.0:
             return Events(np.empty(0), *(np.empty(0, np.int32) for _ in range(3)))
         found = Events(np.empty(BLOCK), *(np.empty(BLOCK, np.int32) for _ in range(3)))
-        sample(
+        driver().sample(
             self.seed, np.uint64(first), clock, self.node_total, self.n, self.edge_total,
             self.ends, self.accept, self.alias, *found,
         )  # fmt: skip

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gossipsim.engines.base import nonfinite
 from gossipsim.engines.binding import Binding, compile_module, lowered
+from gossipsim.engines.cache import driver
 from gossipsim.errors import Refused
 from gossipsim.flow import field_at
 from gossipsim.metrics import mean_square
@@ -180,10 +181,8 @@ def measured(
     code: ModuleType, binding: Binding, points: NDArray[np.float64], t: float, target: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float, float]:
     """Fill `points` with every node's primal point at time t and return it with the error and the consensus distance."""
-    from gossipsim.engines.driver import measure
-
     values = np.empty(2)
-    measure(code.fill_primal.address, binding.address, len(points), t, points, target, values)
+    driver().measure(code.fill_primal.address, binding.address, len(points), t, points, target, values)
     return points, float(values[0]), float(values[1])
 
 

@@ -206,7 +206,7 @@ def rows(a: Vector, b: Vector) -> Rows:
     >>> rows(np.ones((2, 1)), np.zeros(2)).a.shape
     (2, 1)
     """
-    out: Rows = zeros({"a": "vector", "b": "scalar"}, a.shape[1], a.shape[0])  # type: ignore[assignment]
+    out: Rows = zeros({"a": "vector", "b": "scalar"}, a.shape[1], a.shape[0])
     out["a"], out["b"] = a, b
     return out
 

@@ -17,14 +17,14 @@ WORLDS = {
     "cycle": {"topology": {"name": "cycle", "n": 6}, "problem": {"name": "quadratic", "dim": 3, "mu": 0.5, "L": 4.0}},
     "star": {
         "topology": {"name": "star", "n": 7},
-        "problem": {"name": "logistic_regression", "l2": 0.3, "synthetic": {"samples": 9, "dim": 2}},
+        "problem": {"name": "logistic_regression", "l2": 0.3, "synthetic": {"samples": 9, "dim": 3}},
         "rates": {"name": "degree", "total": 30.0},
     },
     "barbell": {
         "topology": {"name": "barbell", "n": 8},
-        "problem": {"name": "linear_regression", "synthetic": {"samples": 8, "dim": 4}},
+        "problem": {"name": "linear_regression", "synthetic": {"samples": 8, "dim": 3}},
     },
-    "pair": {"topology": {"name": "path", "n": 2}, "problem": {"name": "quadratic", "dim": 1}},
+    "pair": {"topology": {"name": "path", "n": 2}, "problem": {"name": "quadratic", "dim": 3}},
 }
 
 

@@ -20,7 +20,7 @@ def scenario(topology, **more):
     return gs.Scenario.parse(
         {
             "topology": topology,
-            "problem": {"name": "quadratic", "dim": 5, "mu": 1.0, "L": 10.0},
+            "problem": {"name": "quadratic", "dim": 3, "mu": 1.0, "L": 10.0},
             "method": "dadao",
             "run": {"time": 700},
             "record": {"points": 140, "metrics": ["error"]},
