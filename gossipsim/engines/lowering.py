@@ -23,12 +23,15 @@ from gossipsim.rows import LINK, NODE, Fields
 CONTEXT = ("nodes", "links", "first_link", "slots", "p", "flow", "q", "samples", "first_sample", "scratch")
 """Addresses that a handler finds in the context, in this order."""
 
+_STACK = 512
+"""Vectors up to this length live on the stack of a handler, where the compiler can keep short ones in registers."""
+
 _HEADER = """\
 import math
 import numpy as np
 from math import cos as _cos, exp as _exp, sin as _sin, sqrt as _sqrt
 from numba import carray, cfunc, njit, uint64
-from gossipsim.engines.pointers import pointer as _pointer
+from gossipsim.engines.pointers import pointer as _pointer, stack as _stack
 
 _empty = np.empty
 _D, _D4 = np.uint64({dim}), np.uint64({four})
@@ -169,8 +172,10 @@ class Lowered:
     def _advance(self, name: str) -> list[str]:
         return [f"flow(f, {name}, t)" if self.flow is not None else f"{name}.at = t"]
 
-    def _vector(self, name: str, place: int) -> str:
-        return f"{name} = carray(_pointer(c[9] + {8 * self.dim * place}), (_D,), np.float64)"
+    def _vector(self, name: str, place: int, *, kept: bool = False) -> str:
+        short = self.dim <= _STACK and not kept
+        room = f"_stack({self.dim})" if short else f"_pointer(c[9] + {8 * self.dim * place})"
+        return f"{name} = carray({room}, (_D,), np.float64)"
 
     def _oracle(self) -> list[str]:
         size = self._size("SAMPLE")
@@ -213,15 +218,18 @@ class Lowered:
         found = f"carray(_pointer(c[3]), (_MANY, 2), np.int64)[uint64(edge), {end}]"
         return [f"slot_{side} = {found if self.uses_links else '0'}"]
 
-    def _letter(self, side: str, place: int) -> list[str]:
+    def _letter(self, side: str, place: int, *, kept: bool = False) -> list[str]:
+        """Room for one message and its slot; `kept` when another function is to find it again."""
         payload = self.method.payload
-        size = 8 * self.dim * payload
+        size = self.dim * payload
         shape = "_D" if payload == 1 else f"{payload}, _D"
-        offset = 16 * self.dim + 64 + place * (size + 64)
+        offset = 16 * self.dim + 64 + place * (8 * size + 64)
+        short = size <= _STACK and not kept
         return [
-            f"letter_{side} = carray(_pointer(c[9] + {offset}), ({shape},), np.float64)",
-            f"inbox_{side} = carray(_pointer(c[9] + {offset}), (1, {shape}), np.float64)",
-            f"slots_{side} = carray(_pointer(c[9] + {offset + size}), (1,), np.int64)",
+            f"room_{side} = {f'_stack({size})' if short else f'_pointer(c[9] + {offset})'}",
+            f"letter_{side} = carray(room_{side}, ({shape},), np.float64)",
+            f"inbox_{side} = carray(room_{side}, (1, {shape}), np.float64)",
+            f"slots_{side} = carray(_stack(1), (1,), np.int64)",
         ]
 
     def _say(self, node: str, side: str) -> list[str]:
@@ -247,13 +255,14 @@ class Lowered:
 
     def _single(self) -> list[str]:
         node = [*self._open(["P", "F", "Q"]), *self._node("node", "i")]
-        vectors = [self._vector("g", 0), self._vector("point", 1)]
+        vectors = [self._vector("g", 0, kept=True), self._vector("point", 1, kept=True)]
         query = (
             ["return query(p, node, t, point)"]
             if self._verb("query")
             else [*self._copy(f"node.{self.method.primal}", "point"), "return True"]
         )
-        post = [*node, *self._links("a", "i"), "slot_a = slot", *self._letter("a", 0), *self._letter("b", 1)]
+        boxes = [*self._letter("a", 0, kept=True), *self._letter("b", 1, kept=True)]
+        post = [*node, *self._links("a", "i"), "slot_a = slot", *boxes]
         say = [*post, "if box == 1:", "    letter_a = letter_b", *self._say("node", "a"), "return said_a"]
         hear = [*post, "if box == 1:", "    inbox_a = inbox_b", "slots_a[0] = slot", *self._hear("node", "a", "a")]
         here, link = "context, i, t", "context, i, slot, t, box"
@@ -261,17 +270,16 @@ class Lowered:
             _function("njit", "advance", "void(i8, i8, f8)", here, [*node, *self._advance("node")]),
             _function("njit", "run_query", "b1(i8, i8, f8)", here, [*node, *vectors, *query]),
             _function("njit", "run_oracle", "void(i8, i8)", "context, i", [*node, *vectors, *self._oracle()]),
-            _function("njit", "run_step", "void(i8, i8, f8)", here, [*node, *vectors, *self._step()]),
+            _function("njit", "run_step", "b1(i8, i8, f8)", here, [*node, *vectors, *self._step(), *self._finite()]),
             _function("njit", "run_message", "b1(i8, i8, i8, f8, i8)", link, say),
-            _function("njit", "run_finite", "b1(i8, i8)", "context, i", self._finite()),
-            _function("njit", "run_receive", "void(i8, i8, i8, f8, i8)", link, hear),
+            _function("njit", "run_receive", "b1(i8, i8, i8, f8, i8)", link, [*hear, *self._finite()]),
         ]
 
     def _finite(self) -> list[str]:
         words = self._size("NODE") // 8
         row = f"row = carray(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
         count = [f"for k in range({words}):", "    bad += not np.isfinite(row[k])"]
-        return [*self._open([]), row, "bad = 0", *count, "return bad == 0"]
+        return [row, "bad = 0", *count, "return bad == 0"]
 
     def scratch_bytes(self) -> int:
         """Return the size of the scratch memory that the handlers use."""

@@ -23,6 +23,21 @@ def pointer(typingctx: Any, address: Any) -> Any:
     return types.voidptr(types.int64), codegen
 
 
+@intrinsic(prefer_literal=True)
+def stack(typingctx: Any, count: Any) -> Any:
+    """Return room for a literal number of doubles on the stack.
+
+    Nothing else can point there, which the compiler knows: short vectors then live in registers.
+    """
+    size = int(count.literal_value)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        room = cgutils.alloca_once(builder, ir.ArrayType(ir.DoubleType(), size))
+        return builder.bitcast(room, cgutils.voidptr_t)
+
+    return types.voidptr(count), codegen
+
+
 def _call(result: Any, *kinds: Any) -> Any:
     signature = result(types.int64, *kinds)
 

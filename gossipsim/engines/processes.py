@@ -41,10 +41,10 @@ class Bell:
         self.env = env
         self.rung = env.event()
 
-    def ring(self, value: object = None) -> None:
-        """Wake the waiting process at the present time and hand it a value."""
+    def ring(self, t: float) -> None:
+        """Wake the waiting process, now, and tell it the time."""
         rung, self.rung = self.rung, self.env.event()
-        rung.succeed(value)
+        rung.succeed(t)
 
 
 class Processes(Engine):
@@ -71,47 +71,46 @@ class Processes(Engine):
         for t, i, j, edge in self.tape:
             yield self.env.at(t)
             if j < 0:
-                self.node_bells[i].ring()
+                self.node_bells[i].ring(t)
             else:
-                self.link_bells[edge].ring((i, j))
+                self.link_bells[edge].ring(t)
 
     def node(self, i: int, bell: Bell) -> Process:
         """Compute a gradient whenever the bell rings."""
-        verbs = self.verbs
+        verbs, counts = self.verbs, self.state.counts
         while True:
-            yield bell.rung
-            t = self.env.now
+            t = yield bell.rung
             verbs.advance(i, t)
-            computed = verbs.query(i, t)
-            if computed:
+            fine = True
+            if verbs.query(i, t):
                 verbs.oracle(i)
-                verbs.step(i, t)
-            self.happened(i, gradients=int(computed))
+                fine = verbs.step(i, t)
+                counts.gradients += 1
+            counts.events += 1
+            self.state.now = t
+            if not fine:
+                raise Diverged(i, t)
 
     def link(self, edge: int, bell: Bell) -> Process:
         """Exchange messages between the two ends whenever the bell rings."""
-        verbs, graph = self.verbs, self.world.graph
-        place = dict(zip(graph.edges[edge].tolist(), graph.slot[edge].tolist(), strict=True))
+        verbs, counts, bits = self.verbs, self.state.counts, self.world.message_bits
+        (i, j), (at_i, at_j) = self.world.graph.edges[edge].tolist(), self.world.graph.slot[edge].tolist()
         while True:
-            i, j = yield bell.rung
-            t, at_i, at_j = self.env.now, place[i], place[j]
+            t = yield bell.rung
             verbs.advance(i, t)
             verbs.advance(j, t)
             said_i = verbs.message(i, at_i, t, 0)
             said_j = verbs.message(j, at_j, t, 1)
-            if said_j:
-                verbs.receive(i, at_i, t, 1)
-            if said_i:
-                verbs.receive(j, at_j, t, 0)
-            self.happened(i, j, activations=1, messages=int(said_i) + int(said_j))
-
-    def happened(self, *nodes: int, messages: int = 0, **more: int) -> None:
-        """Count an event and look whether it left these nodes finite."""
-        self.state.now = self.env.now
-        self.state.counts.add(events=1, messages=messages, bits=messages * self.world.message_bits, **more)
-        for node in nodes:
-            if not self.verbs.finite(node):
-                raise Diverged(node, self.env.now)
+            fine_i = verbs.receive(i, at_i, t, 1) if said_j else True
+            fine_j = verbs.receive(j, at_j, t, 0) if said_i else True
+            said = said_i + said_j
+            counts.messages += said
+            counts.bits += said * bits
+            counts.activations += 1
+            counts.events += 1
+            self.state.now = t
+            if not (fine_i and fine_j):
+                raise Diverged(j if fine_i else i, t)
 
     def advance(self, limits: Limits) -> None:
         """Step SimPy's queue up to the limits."""

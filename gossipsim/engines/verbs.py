@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,46 +22,41 @@ from gossipsim.rows import LINK, constants_row, zeros
 from gossipsim.world import World
 
 
-class Verbs(ABC):
+class Verbs(Protocol):
     """The local actions of a world's nodes; `slot` is a neighbour's place in a node's list, `box` a message's place."""
 
     nodes: Any
     links: Any
 
-    @abstractmethod
-    def advance(self, i: int, t: float) -> None:
-        """Bring node i along its flow to time t."""
+    @property
+    def advance(self) -> Callable[[int, float], None]:
+        """`(i, t)`: bring node i along its flow to time t."""
 
-    @abstractmethod
-    def query(self, i: int, t: float) -> bool:
-        """Ask node i where it wants a gradient; False: not now."""
+    @property
+    def query(self) -> Callable[[int, float], bool]:
+        """`(i, t)`: ask node i where it wants a gradient; False: not now."""
 
-    @abstractmethod
-    def oracle(self, i: int) -> None:
-        """Compute the gradient of f_i at the point asked for."""
+    @property
+    def oracle(self) -> Callable[[int], None]:
+        """`(i)`: compute the gradient of f_i at the point asked for."""
 
-    @abstractmethod
-    def step(self, i: int, t: float) -> None:
-        """Hand the gradient to node i."""
+    @property
+    def step(self) -> Callable[[int, float], bool]:
+        """`(i, t)`: hand the gradient to node i; False: its row is no longer finite."""
 
-    @abstractmethod
-    def message(self, i: int, slot: int, t: float, box: int) -> bool:
-        """Put what node i tells this neighbour into a box; False: nothing."""
+    @property
+    def message(self) -> Callable[[int, int, float, int], bool]:
+        """`(i, slot, t, box)`: put what node i tells this neighbour into a box; False: nothing."""
 
-    @abstractmethod
-    def receive(self, i: int, slot: int, t: float, box: int) -> None:
-        """Hand the content of a box, sent by this neighbour, to node i."""
+    @property
+    def receive(self) -> Callable[[int, int, float, int], bool]:
+        """`(i, slot, t, box)`: hand the content of a box, sent by this neighbour, to node i; False: no longer finite."""
 
-    @abstractmethod
     def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
         """Return every node's primal point at time t, the error and the consensus distance."""
 
-    def finite(self, i: int) -> bool:
-        """Return whether the row of node i is finite."""
-        return not len(nonfinite(self.nodes[i : i + 1]))
 
-
-class CompiledVerbs(Verbs):
+class CompiledVerbs:
     """Every verb is a call into machine code."""
 
     def __init__(self, world: World) -> None:
@@ -68,44 +64,22 @@ class CompiledVerbs(Verbs):
             raise Refused("NUMBA_DISABLE_JIT switches Numba's compiler off")
         self.binding = Binding(world)
         self.nodes, self.links = self.binding.nodes, self.binding.links
-        self.code = compile_module("verbs", world, self.binding.lowered.single_verbs())
-        self.context = self.binding.address
+        self.code = code = compile_module("verbs", world, self.binding.lowered.single_verbs())
+        context = self.binding.address
+        self.advance = partial(code.advance, context)
+        self.query = partial(code.run_query, context)
+        self.oracle = partial(code.run_oracle, context)
+        self.step = partial(code.run_step, context)
+        self.message = partial(code.run_message, context)
+        self.receive = partial(code.run_receive, context)
         self.points = np.empty((world.graph.n, world.objective.dim))
 
     def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
         """Return every node's primal point at time t, the error and the consensus distance."""
         return measured(self.code, self.binding, self.points, t, target)
 
-    def advance(self, i: int, t: float) -> None:
-        """Bring node i along its flow to time t."""
-        self.code.advance(self.context, i, t)
 
-    def query(self, i: int, t: float) -> bool:
-        """Ask node i where it wants a gradient; False: not now."""
-        return bool(self.code.run_query(self.context, i, t))
-
-    def oracle(self, i: int) -> None:
-        """Compute the gradient of f_i at the point asked for."""
-        self.code.run_oracle(self.context, i)
-
-    def step(self, i: int, t: float) -> None:
-        """Hand the gradient to node i."""
-        self.code.run_step(self.context, i, t)
-
-    def message(self, i: int, slot: int, t: float, box: int) -> bool:
-        """Put what node i tells this neighbour into a box; False: nothing."""
-        return bool(self.code.run_message(self.context, i, slot, t, box))
-
-    def receive(self, i: int, slot: int, t: float, box: int) -> None:
-        """Hand the content of a box, sent by this neighbour, to node i."""
-        self.code.run_receive(self.context, i, slot, t, box)
-
-    def finite(self, i: int) -> bool:
-        """Return whether the row of node i is finite."""
-        return bool(self.code.run_finite(self.context, i))
-
-
-class InterpretedVerbs(Verbs):
+class InterpretedVerbs:
     """Every verb runs as the Python it is written in: slow, and open to code that no compiler takes."""
 
     def __init__(self, world: World) -> None:
@@ -145,10 +119,11 @@ class InterpretedVerbs(Verbs):
         self.objective.problem.gradient(self.q, self.objective.shard(i), self.point, self.g)
         self.nodes[i].draws += 1
 
-    def step(self, i: int, t: float) -> None:
-        """Hand the gradient to node i."""
+    def step(self, i: int, t: float) -> bool:
+        """Hand the gradient to node i; False: its row is no longer finite."""
         if self.method.step is not None:
             self.method.step(self.p, self.nodes[i], t, self.g)
+        return not len(nonfinite(self.nodes[i : i + 1]))
 
     def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
         """Return every node's primal point at time t, the error and the consensus distance."""
@@ -170,11 +145,12 @@ class InterpretedVerbs(Verbs):
             self.method.sent(self.p, node, link, t, out)
         return said
 
-    def receive(self, i: int, slot: int, t: float, box: int) -> None:
-        """Hand the content of a box, sent by this neighbour, to node i."""
+    def receive(self, i: int, slot: int, t: float, box: int) -> bool:
+        """Hand the content of a box, sent by this neighbour, to node i; False: its row is no longer finite."""
         if self.method.receive is not None:
             slots = np.array([slot])
             self.method.receive(self.p, self.nodes[i], self._links(i), t, self.boxes[box : box + 1], slots)
+        return not len(nonfinite(self.nodes[i : i + 1]))
 
 
 def measured(
