@@ -81,6 +81,7 @@ class Diverged(GossipsimError):
     def __init__(self, node: int, time: float) -> None:
         super().__init__(node, time)
         self.node, self.time = node, time
+        self.records: Any = None  # what an engine had recorded on the way there
 
     def __str__(self) -> str:
         """Return the sentence."""

@@ -141,6 +141,9 @@ def _loop(
             recorder.record(engine, engine.state.now if at_end else schedule.limits.until)
         engine.check()
     except Diverged as fault:
+        if fault.records is not None:
+            recorder.add(engine, fault.records)
+        recorder.forget_after(fault.time)
         recorder.record(engine, fault.time)
         return "diverged", {"diverged": {"node": fault.node, "time": fault.time}}
     finally:
@@ -237,6 +240,12 @@ class _Recorder:
     def finite(self) -> bool:
         """Whether the newest record is finite."""
         return bool(np.isfinite(self.error) and np.isfinite(self.parts[-1].values[-1]).all())
+
+    def forget_after(self, t: float) -> None:
+        """Drop the records later than t."""
+        whole = Records.join(self.parts)
+        self.parts = [whole.part(slice(0, int(np.searchsorted(whole.time, t, side="right"))))]
+        self.number = len(self.parts[0].time)
 
     def thin(self) -> None:
         """Keep the first record and every second one after it."""

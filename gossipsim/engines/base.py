@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.engines.events import COUNTED, Counts, Limits
-from gossipsim.errors import Refused
+from gossipsim.errors import Diverged, Refused
 from gossipsim.world import World
 
 
@@ -50,6 +50,9 @@ class Records(NamedTuple):
         )
 
 
+NOTHING = Records(np.empty(0), np.empty((0, len(COUNTED)), dtype=np.int64), np.empty((0, len(SIMPLE))))
+
+
 class Engine(ABC):
     """Runs a world's events in order of time.
 
@@ -86,21 +89,22 @@ class Engine(ABC):
 
         Stops after a record whose error is at most `goal`. Ends early when a limit is reached or no event is left.
         """
-        found = []
+        found = [NOTHING]
         for place in places.tolist():
-            self.advance(limits.before(axis, place))
+            try:
+                self.advance(limits.before(axis, place))
+            except Diverged as fault:
+                fault.records = Records.join(found)
+                raise
             counts = self.state.counts
             if counts.reached(limits) if axis == "until" else getattr(counts, axis) < place:
                 break
             t = place if axis == "until" else self.state.now
             error, consensus = self.measure(t, target)[1:]
-            found.append((t, counts.row(), (error, consensus)))
+            found.append(Records(np.array([t]), np.array([counts.row()]), np.array([[error, consensus]])))
             if error <= goal:
                 break
-        times, rows, values = zip(*found, strict=True) if found else ([], [], [])
-        return Records(
-            np.array(times), np.array(rows, np.int64).reshape(-1, len(COUNTED)), np.array(values).reshape(-1, 2)
-        )
+        return Records.join(found)
 
     @property
     @abstractmethod

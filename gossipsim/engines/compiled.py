@@ -10,16 +10,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gossipsim.engines.base import Engine, Records, State, nonfinite
+from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.cache import driver
-from gossipsim.engines.events import COUNTED, Counts, Events, Limits, Tape
+from gossipsim.engines.events import Counts, Events, Limits, Tape
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
 
 _NO_MARKS, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
-_NOTHING = Records(_NO_TIMES, np.empty((0, len(COUNTED)), dtype=np.int64), np.empty((0, 2)))
 
 
 class Compiled(Engine):
@@ -80,7 +79,7 @@ class Compiled(Engine):
         self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
     ) -> Records:
         """Run up to the limits, recording at places on an axis, many of them in one call of machine code."""
-        found = [_NOTHING]
+        found = [NOTHING]
         while len(places) and not self.state.counts.reached(limits):
             events = self.tape.take(limits.before(axis, float(places[-1])), self.state.counts)
             if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
