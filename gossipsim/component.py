@@ -191,6 +191,7 @@ _WORDS = {
     "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+    "too_short": "a list that is not empty",
     "path_type": "a file path",
     "is_instance_of": "a file path",
 }

@@ -84,7 +84,7 @@ class Record(Settings):
 
     points: Annotated[int, Field(ge=1, le=10_000_000)] = 200
     every: Positive | None = None
-    metrics: Annotated[list[str], BeforeValidator(_metric_names)] = ["error", "consensus", "gap"]
+    metrics: Annotated[list[str], Field(min_length=1), BeforeValidator(_metric_names)] = ["error", "consensus", "gap"]
 
 
 def _member(family: type[Component] | type[Settings]) -> Callable[[Any, ValidationInfo], Any]:

@@ -29,7 +29,7 @@ class _Generator(GenerateJsonSchema):
         if issubclass(cls, Component) and not cls.name:
             return self._family(cls)
         if before is _metric_names:
-            return {"type": "array", "items": {"enum": sorted(Metric.registry)}}
+            return {"type": "array", "minItems": 1, "items": {"enum": sorted(Metric.registry)}}
         found = super().generate_inner(schema)
         if before is _read_matrix:
             return {"anyOf": [found, self.generate_inner(_StoredArray.__pydantic_core_schema__)]}

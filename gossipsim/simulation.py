@@ -84,6 +84,7 @@ def simulate(
     say = progress or (lambda fraction, text: None)
     say(None, "building")
     world = World.build(scenario)
+    _ = world.optimum  # what has none is bad input, told before anything is compiled
     recorder = _Recorder(world)
     say(None, "compiling")
     with _interrupts() as interrupted:
@@ -267,7 +268,7 @@ class _Recorder:
 
 
 def _meta(world: World, engine: Engine, preparing: float, running: float) -> dict[str, Any]:
-    facts, objective = world.facts, world.objective
+    facts = world.facts
     counts = engine.state.counts
     found: dict[str, Any] = {
         "seed": world.seed,
@@ -283,8 +284,8 @@ def _meta(world: World, engine: Engine, preparing: float, running: float) -> dic
         "rates": {"name": world.scenario.rates.name, "total": facts.total_rate},
         "constants": world.constants,
     }
-    if world.method.solves == "optimum" or "gap" in world.scenario.record.metrics:
-        optimum = objective.optimum
+    optimum = world.optimum
+    if optimum is not None:
         found["optimum"] = {"value": optimum.value, "residual": optimum.residual, "how": optimum.how}
     if facts.n <= _EASY_SPECTRUM:
         found["graph"] = {"lambda_2": facts.lambda_2, "chi_1": facts.chi_1, "chi_2": facts.chi_2}

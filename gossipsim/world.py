@@ -14,6 +14,7 @@ from gossipsim.facts import Facts, Promise
 from gossipsim.graph import Graph
 from gossipsim.methods.base import Method
 from gossipsim.problems.base import Objective
+from gossipsim.problems.optimum import Optimum
 from gossipsim.recording import read_events
 from gossipsim.rows import NODE, layout, zeros
 from gossipsim.scenario import Scenario
@@ -84,7 +85,7 @@ class World:
                     raise ScenarioError(f"holds gradients, and {method.name} computes none", allowed="kind 1 only")
         world = cls(scenario, graph, objective, rates, known, recorded)
         with _under("init"):
-            _ = world._first_rows
+            world.start_rows()
         return world
 
     @property
@@ -118,15 +119,11 @@ class World:
         default = "normal" if self.method.solves == "average" else "zeros"
         return self.scenario.init or Init.parse(default)
 
-    @cached_property
-    def _first_rows(self) -> Any:
+    def start_rows(self) -> Any:
+        """Return fresh rows `(n,)` of the nodes at time 0."""
         rows = zeros({**NODE, **self.method.node}, self.objective.dim, self.graph.n)
         self.init.fill(rows, self.method.vectors(), self.method.primal, self.objective, self.seed)
         return rows
-
-    def start_rows(self) -> Any:
-        """Return fresh rows `(n,)` of the nodes at time 0."""
-        return self._first_rows.copy()
 
     def link_weights(self) -> NDArray[np.float64]:
         """Return the Metropolis weight 1 / (1 + max(degree_i, degree_j)) of every directed link, `(2m,)`."""
@@ -135,10 +132,18 @@ class World:
         return 1.0 / (1.0 + np.maximum(own, degree[self.graph.nbr]))
 
     @cached_property
+    def optimum(self) -> Optimum | None:
+        """The minimiser, when the method seeks it or a metric compares with it."""
+        if self.method.solves != "optimum" and "gap" not in self.scenario.record.metrics:
+            return None
+        with _under("problem"):
+            return self.objective.optimum
+
+    @cached_property
     def target(self) -> NDArray[np.float64]:
         """The solution `(d,)`: the optimum, or the average of the starting points."""
         if self.method.solves == "average":
-            return np.asarray(self._first_rows[self.method.primal].mean(axis=0))
+            return np.asarray(self.start_rows()[self.method.primal].mean(axis=0))
         return np.asarray(self.objective.optimum.x)
 
     def events(self) -> Source:

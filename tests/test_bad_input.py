@@ -77,6 +77,17 @@ CASES: dict[str, Case] = {
     "no nodes": Case(scenario(topology="{name: cycle, n: 0}"), ("topology.n", "0", "allowed"), 1),
     "a million million nodes": Case(scenario(topology="{name: cycle, n: 1000000000000}"), ("topology.n", "10000000"), 1),
     "too many edges": Case(scenario(topology="{name: complete, n: 1000000}"), ("topology", "allowed"), 1),
+    "too many edges in a square": Case(
+        scenario(topology="{name: random_geometric, n: 5000000, radius: 0.3}"), ("topology", "50 million edges"), 1
+    ),
+    "no minimiser": Case(
+        scenario(
+            method="gossip",
+            problem="{name: logistic_regression, l2: 0.0, synthetic: {samples: 2, dim: 30, separation: 50.0}}",
+        ),
+        ("problem.l2", "no minimiser", "l2 > 0"),
+        2,
+    ),
     "too large a dimension": Case(scenario(problem="{name: quadratic, dim: 100000}"), ("problem.dim", "at most"), 2),
     "infinite time": Case(scenario(run="{time: .inf}"), ("run.time", "a finite number"), 4),
     "negative time": Case(scenario(run="{time: -1}"), ("run.time", "-1", "greater than 0"), 4),
@@ -89,6 +100,7 @@ CASES: dict[str, Case] = {
     "topology typo": Case(scenario(topology="{name: cycl, n: 8}"), ("topology.name", "'cycl'", "did you mean 'cycle'"), 1),
     "problem typo": Case(scenario(problem="{name: quadratc}"), ("problem.name", "did you mean 'quadratic'"), 2),
     "metric typo": Case(scenario(record="{metrics: [eror]}"), ("record.metrics[0]", "did you mean 'error'"), 5),
+    "no metric": Case(scenario(record="{metrics: []}"), ("record.metrics", "given []", "not empty"), 5),
     "prime grid": Case(scenario(topology="{name: grid, n: 7}"), ("topology.n", "7 is prime"), 1),
     "disconnected edges": Case(scenario(topology="{edges: [[0, 1], [2, 3]]}"), ("topology", "2 components", "node 2"), 1),
     "a self-loop": Case(scenario(topology="{edges: [[0, 1], [1, 1]]}"), ("topology.edges[1]", "to itself"), 1),

@@ -267,6 +267,7 @@ def test_schema_accepts(changes: dict[str, Any]) -> None:
         {"run": {"tiem": 5}},
         {"run": {"time": 0}},
         {"record": {"metrics": ["eror"]}},
+        {"record": {"metrics": []}},
         {"problem": {"name": "logistic_regression", "dataset": "mnist"}},
         {"problem": {"name": "logistic_regression", "dataset": "iris", "partition": "dirichlet"}},
         {"problem": {"name": "linear_regression", "synthetic": {"noises": 1}}},

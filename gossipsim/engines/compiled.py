@@ -18,6 +18,9 @@ from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
 
+_AHEAD, _CACHE = 4, 1 << 20
+"""How many events ahead rows are prefetched, and the size in bytes from which that pays."""
+
 _NO_MARKS, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
 
 
@@ -43,6 +46,9 @@ class Compiled(Engine):
         self.handlers = compile_module("handlers", world, self.binding.lowered.source())
         self.state = State(self.binding.nodes, self.binding.links, Counts())
         self.tape = Tape(world.events())
+        rows, samples = self.state.nodes, world.objective.samples
+        ahead = _AHEAD if rows.nbytes + samples.nbytes > _CACHE else 0
+        self.memory = np.array([ahead, rows.ctypes.data, rows.itemsize, samples.ctypes.data, samples.itemsize])
         self.points = np.empty((world.graph.n, world.objective.dim))
         self._nowhere = np.zeros(world.objective.dim)
         self._remember()
@@ -119,7 +125,7 @@ class Compiled(Engine):
         code = self.handlers
         passed = driver().walk(
             code.on_gradient.address, code.on_exchange.address, code.fill_primal.address, self.binding.address,
-            *events, marks, times, goal, self.points, target, values, done,
+            self.memory, self.world.objective.first, *events, marks, times, goal, self.points, target, values, done,
         )  # fmt: skip
         early = passed > 0 and values[passed - 1, 0] <= goal
         end = self._counted(events, done[passed - early : passed - early + 1])[0]

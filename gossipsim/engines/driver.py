@@ -6,14 +6,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import int32, njit, uint64
+from numba import int32, int64, njit, uint64
 
-from gossipsim.engines.pointers import call_exchange, call_fill, call_gradient
+from gossipsim.engines.pointers import call_exchange, call_fill, call_gradient, prefetch
 from gossipsim.stream import philox, unit
 
 _philox = njit(philox, inline="always")  # inlined into the loop it vectorises: five times faster
 _unit = njit(unit, inline="always")
 _LOW, _SHIFT, _ZERO = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(0)
+_FURTHEST = 16384  # bytes of one node's samples worth asking for
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
 
 
@@ -58,6 +59,23 @@ def sample(  # type: ignore[no-untyped-def]
     return clock
 
 
+@njit(inline="always")
+def _ask_for(k, memory, first_sample, i, j):  # type: ignore[no-untyped-def]
+    """Prefetch the rows that event k will touch."""
+    nodes, row, samples, sample = memory[1], memory[2], memory[3], memory[4]
+    one = nodes + int64(i[k]) * row
+    for line in range(0, row + 63, 64):
+        prefetch(one + line)
+    if j[k] >= 0:
+        other = nodes + int64(j[k]) * row
+        for line in range(0, row + 63, 64):
+            prefetch(other + line)
+    else:
+        begin, end = first_sample[uint64(i[k])], first_sample[uint64(i[k]) + uint64(1)]
+        for line in range(begin * sample, min(end * sample, begin * sample + _FURTHEST) + 63, 64):
+            prefetch(samples + line)
+
+
 @njit("void(i8, i8, i8, f8, f8[:,::1], f8[::1], f8[::1])", **_OPTIONS)
 def measure(fill, context, n, t, X, target, values):  # type: ignore[no-untyped-def]
     """Fill X `(n, d)` with every node's primal point at time t; set `values` to the error and the consensus distance.
@@ -88,21 +106,28 @@ def measure(fill, context, n, t, X, target, values):  # type: ignore[no-untyped-
 
 
 @njit(
-    "i8(i8, i8, i8, i8, f8[::1], i4[::1], i4[::1], i4[::1], i8[::1], f8[::1], f8, f8[:,::1], f8[::1], f8[:,::1], i8[:,::1])",
+    "i8(i8, i8, i8, i8, i8[::1], i8[::1], f8[::1], i4[::1], i4[::1], i4[::1],"
+    " i8[::1], f8[::1], f8, f8[:,::1], f8[::1], f8[:,::1], i8[:,::1])",
     **_OPTIONS,
 )
 def walk(  # type: ignore[no-untyped-def]
-    on_gradient, on_exchange, fill, context, t, i, j, edge, marks, times, goal, X, target, values, counts
+    on_gradient, on_exchange, fill, context, memory, first_sample, t, i, j, edge, marks, times, goal, X, target, values, counts
 ):
     """Run a block of events in order, measuring before the events number `marks` at the times `times`.
 
     Row r of `values` takes error and consensus, row r of `counts` the events, gradients and messages until mark r; the last row
     of `counts` is for the end. Stops at a mark whose error is at most `goal`. Returns the number of marks passed.
+
+    `memory` holds how many events ahead to ask for rows (0: they fit in the cache anyway), then address and size of the
+    nodes' rows and of the samples' rows.
     """
+    ahead = memory[0]
     gradients, messages, at = 0, 0, 0
     for r in range(uint64(marks.size + 1)):
         stop = marks[r] if r < marks.size else t.size
         for k in range(uint64(at), uint64(stop)):
+            if ahead > 0 and k + uint64(ahead) < uint64(t.size):
+                _ask_for(k + uint64(ahead), memory, first_sample, i, j)
             if j[k] < 0:
                 gradients += call_gradient(on_gradient, context, i[k], t[k])
             else:

@@ -38,6 +38,21 @@ def stack(typingctx: Any, count: Any) -> Any:
     return types.voidptr(count), codegen
 
 
+@intrinsic
+def prefetch(typingctx: Any, address: Any) -> Any:
+    """Ask for the cache line at this address; changes nothing but the time."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        write, keep, data = (ir.Constant(word, k) for k in (1, 3, 1))
+        builder.call(function, [builder.inttoptr(arguments[0], byte), write, keep, data])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
 def _call(result: Any, *kinds: Any) -> Any:
     signature = result(types.int64, *kinds)
 

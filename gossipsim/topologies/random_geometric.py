@@ -28,6 +28,8 @@ class RandomGeometric(RandomTopology, name="random_geometric"):
         """Return the edges of at most `radius`, sorted, and the positions (n, 2)."""
         from scipy.spatial import cKDTree
 
+        # A disc holds at least a quarter of itself inside the square: half of that spares counting a hopeless case.
+        limit_edges(self.n**2 / 4 * np.pi / 4 * min(self.radius, 1.0) ** 2)
         positions = self.generator().random((self.n, 2))
         tree = cKDTree(positions)
         limit_edges((int(tree.count_neighbors(tree, self.radius)) - self.n) / 2)
