@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gossipsim.graph import Graph
     from gossipsim.kernels import kernel
     from gossipsim.methods.base import Method
+    from gossipsim.replicas import simulate_seeds
     from gossipsim.scenario import Scenario
     from gossipsim.simulation import simulate
     from gossipsim.spectral import spectrum
@@ -37,13 +38,15 @@ _PLACES = {
     "World": "world",
     "kernel": "kernels",
     "simulate": "simulation",
+    "simulate_seeds": "replicas",
     "spectrum": "spectral",
 }
 _FAMILIES = ("methods", "metrics", "problems", "rates", "topologies")
 
 __all__ = [
     "Diverged", "GossipsimError", "Graph", "Interrupted", "Method", "Refused", "Scenario", "ScenarioError", "Trace",
-    "World", "kernel", "methods", "metrics", "problems", "rates", "simulate", "spectrum", "topologies",
+    "World", "kernel", "methods", "metrics", "problems", "rates", "simulate",
+    "simulate_seeds", "spectrum", "topologies",
 ]  # fmt: skip
 
 

@@ -28,9 +28,12 @@ def _to_path(value: Any) -> Any:
 InputFile = Annotated[Path, BeforeValidator(_to_path), AfterValidator(_resolve)]
 """A file named in a scenario; relative paths start at the scenario's own folder."""
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+LARGEST = 1e100
+"""Largest number taken in a scenario; beyond it formulas would overflow."""
+
+Positive = Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Nodes = Annotated[int, Field(ge=1, le=10_000_000)]

@@ -289,8 +289,9 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
                 for j in range(size):
                     coefficients[m, i, j] = float(whole[i, j])
     # Relations such as "this decay is twice that one" hold only up to rounding; without this the pattern would be luck.
-    units = np.array([scale**mode.power for mode in modes])[:, None, None]
-    sizes = np.abs(coefficients) / units
+    with np.errstate(over="ignore", invalid="ignore"):
+        units = np.array([np.float64(scale) ** mode.power for mode in modes])[:, None, None]
+        sizes = np.nan_to_num(np.abs(coefficients) / units)
     coefficients[sizes <= 4e-17 * np.maximum(sizes.max(axis=0, initial=0.0), 1e-20)] = 0.0
     kept = [m for m in range(size) if coefficients[m].any()]
     series, short = _short_times(np.array(taylor), coefficients)

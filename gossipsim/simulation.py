@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gossipsim.document import Document
 from gossipsim.engines.base import SIMPLE, Engine, Records, choose
 from gossipsim.engines.events import COUNTED
 from gossipsim.errors import Diverged, Interrupted, ScenarioError, nearest
@@ -76,15 +77,19 @@ def simulate(
     if engine not in ENGINES:
         raise ScenarioError(f"unknown engine {engine!r}", key=("engine",), allowed=", ".join(ENGINES),
                             hint=nearest(engine, ENGINES))  # fmt: skip
-    if isinstance(scenario, str | Path):
-        scenario = Scenario.load(scenario)
+    document = Document.load(scenario) if isinstance(scenario, str | Path) else None
+    if document is not None:
+        scenario = Scenario.from_document(document)
     elif not isinstance(scenario, Scenario):
-        scenario = Scenario.parse(scenario)
+        scenario = Scenario.parse(scenario)  # type: ignore[arg-type]
     began = time.perf_counter()
     say = progress or (lambda fraction, text: None)
     say(None, "building")
-    world = World.build(scenario)
-    _ = world.optimum  # what has none is bad input, told before anything is compiled
+    try:
+        world = World.build(scenario)
+        _ = world.optimum  # what has none is bad input, told before anything is compiled
+    except ScenarioError as fault:
+        raise (document.locate(fault) if document is not None else fault) from None
     recorder = _Recorder(world)
     say(None, "compiling")
     with _interrupts() as interrupted:

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -19,6 +20,7 @@ from types import ModuleType
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SOURCES = ("stream.py", "kernels.py", "lift.py", "flow.py", "rows.py", "engines")
 _KEEP_DAYS = 30
+_ONE_AT_A_TIME = threading.RLock()
 
 
 @cache
@@ -70,12 +72,17 @@ def driver() -> ModuleType:
 
     Numba notices a changed file, but not a changed file that it draws on; the folder's name does.
     """
-    with kept_here():
+    with _ONE_AT_A_TIME, kept_here():
         return importlib.import_module("gossipsim.engines.driver")
 
 
 def module(name: str, source: str) -> ModuleType:
     """Write `source` to the cache once and import it; the same source gives the same module and machine code."""
+    with _ONE_AT_A_TIME:
+        return _module(name, source)
+
+
+def _module(name: str, source: str) -> ModuleType:
     digest = hashlib.blake2b(source.encode(), digest_size=10).hexdigest()
     full = f"_gossipsim_{name}_{digest}"
     loaded = sys.modules.get(full)

@@ -1,0 +1,33 @@
+"""Replicas over all cores give the bytes of the same seeds run one by one."""
+
+import pytest
+
+import gossipsim as gs
+
+SCENARIO = {
+    "topology": {"name": "grid", "n": 9},
+    "problem": {"name": "linear_regression", "synthetic": {"samples": 7, "dim": 3}},
+    "method": "dadao",
+    "run": {"time": 40},
+    "record": {"points": 9, "metrics": ["error", "consensus"]},
+}
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_replicas_are_the_single_runs(workers):
+    seeds = [3, 0, 2**40, 7, 1]
+    together = gs.simulate_seeds(SCENARIO, seeds, workers=workers)
+    for seed, trace in zip(seeds, together, strict=True):
+        alone = gs.simulate(SCENARIO | {"seed": seed})
+        assert trace.scenario == alone.scenario
+        for name in alone.final:
+            assert trace.final[name].tobytes() == alone.final[name].tobytes()
+        for name in alone.columns:
+            assert trace.columns[name].tobytes() == alone.columns[name].tobytes()
+
+
+def test_seeds_are_checked():
+    with pytest.raises(gs.ScenarioError, match="seeds"):
+        gs.simulate_seeds(SCENARIO, [])
+    with pytest.raises(gs.ScenarioError, match="seed"):
+        gs.simulate_seeds(SCENARIO, [-1])
