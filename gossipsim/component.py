@@ -224,5 +224,8 @@ def _explain(problem: ValidationError, cls: type[BaseModel], values: Mapping[str
         if isinstance(inner, ScenarioError):
             return inner.under(*key)
         return ScenarioError(f"given {shown(given)}", key=key, allowed=str(inner))
+    if kind in {"less_than_equal", "greater_than_equal"}:
+        bound, word = (context["le"], "at most") if "le" in context else (context["ge"], "at least")
+        return ScenarioError(f"given {shown(given)}", key=key, allowed=f"{word} {bound:.15g}")
     allowed = _WORDS.get(kind) or fault["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return ScenarioError(f"given {shown(given)}", key=key, allowed=allowed)

@@ -13,7 +13,7 @@ LAYERS = [
     "methods",
     "scenario world",
     "engines",
-    "schedule trace simulation",
+    "schedule trace simulation replicas",
     "cli plot schema manual summary progress __main__ __init__",
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts.split()}
@@ -29,7 +29,8 @@ SIDEWAYS = {
     "topologies": "rates",  # both read text files
     "scenario": "world",
     "schedule": "simulation",
-    "trace": "simulation",
+    "trace": "simulation replicas",
+    "simulation": "replicas",
     "cli": "__main__",
     "__init__": "cli",
     "plot": "cli",
