@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gossipsim.component import Component
+from gossipsim.component import LARGEST, Component
 from gossipsim.errors import ScenarioError, nearest
 
 FAMILIES = {
@@ -119,7 +119,7 @@ def _typed(field: dict[str, Any], schema: dict[str, Any]) -> str:
     words = {"integer": "whole number", "string": "text", "boolean": "true | false"}
     word = "path" if field.get("format") == "path" else words.get(kind, kind)
     signs = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {field[key]}" for key, sign in signs.items() if key in field]
+    bounds = [f"{sign} {field[key]}" for key, sign in signs.items() if abs(field.get(key, LARGEST)) < LARGEST]
     return f"{word} {', '.join(bounds)}" if bounds else word
 
 

@@ -111,7 +111,23 @@ def measure(fill, context, n, t, X, target, values):  # type: ignore[no-untyped-
     **_OPTIONS,
 )
 def walk(  # type: ignore[no-untyped-def]
-    on_gradient, on_exchange, fill, context, memory, first_sample, t, i, j, edge, marks, times, goal, X, target, values, counts
+    on_gradient,
+    on_exchange,
+    fill,
+    context,
+    memory,
+    first_sample,
+    t,
+    i,
+    j,
+    edge,
+    marks,
+    times,
+    goal,
+    X,
+    target,
+    values,
+    counts,
 ):
     """Run a block of events in order, measuring before the events number `marks` at the times `times`.
 
