@@ -3,7 +3,7 @@
     python benchmarks/against.py [--rounds 5] [--quick]
 
 One JSON line, ratios first. DADAO on least squares, d = 10, 20 samples, random 4-regular graph, as many exchanges as gradients;
-drawing the events is included, error and consensus are measured every n events. Thread CPU time, median of interleaved rounds.
+drawing the events is included, the error is measured every n events. Thread CPU time, median of interleaved rounds.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py [--rounds 3] [--quick] [--plot benchmarks/scaling.png]
 
-DADAO, as many exchanges as gradients, error and consensus measured every n events; least squares with 20 samples (5 beyond
+DADAO, as many exchanges as gradients, the error measured every n events; least squares with 20 samples (5 beyond
 d = 1000) on a random 4-regular graph. Each size runs in a process of its own, so that the peak memory is its own.
 """
 

@@ -9,11 +9,12 @@ with constant matrices N_m that follow from A^r = \sum_m \varphi_m^{(r)}(0) N_m,
 system, solved here with 150 digits). Defective matrices need no special case. `FlowForm.source` writes the propagation of
 one node as a kernel: its zero pattern is literal, its numbers come from a row of constants, so that two runs whose matrices
 have the same pattern share the machine code. For times so short that the modes of an entry of order t^2 or higher would
-cancel, that entry is taken from its power series instead, so that it stays accurate relative to itself (to 1e-10).
+cancel, that entry is taken from its power series instead, so that it stays accurate relative to itself (to 3e-10).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,8 +28,8 @@ from gossipsim.errors import ScenarioError
 _DIGITS = 150
 _CLUSTER = 1e-15
 _LARGEST_CANCELLATION = 1e7
-_RELATIVE = 1e-10
-_TERMS = 12
+_RELATIVE = 3e-10
+_TERMS = 8
 _ROWS_AT_ONCE = 65536
 
 
@@ -123,7 +124,7 @@ class FlowForm:
         lines += [f"    r_{j} = node.{fields[j]}" for j in read]
         terms = [f"e_{j} * r_{j}[_k]" for j in read]
         lines += ["    for _k in range(_D):", f"        out[_k] = {_balanced(terms)}"]
-        return "\n".join(lines) + "\n"
+        return _without_unused(lines)
 
     def source(self, fields: Sequence[str], name: str = "flow") -> str:
         """Return Python source of the kernel `name(f, node, t)`: bring one node's row from its time `at` to `t`.
@@ -164,8 +165,8 @@ class FlowForm:
             powers = range(2, max(k for b, k in multiples.values() if b == base) + 1)
             lines += [f"    q_{base}_{k} = q_{base}_{k - 1} * q_{base}_1" for k in powers]
         for index in range(len(waves)):
-            lines += [f"    angle_{index} = f.wave_{index} * dt"]
-            lines += [f"    {wave}_{index} = _{wave}(angle_{index})" for wave in ("cos", "sin")]
+            lines.append(f"    waves_{index} = _cos_sin(f.wave_{index} * dt)")
+            lines += [f"    {wave}_{index} = waves_{index}[{k}]" for k, wave in enumerate(("cos", "sin"))]
         return lines
 
     def _factors(self, lines: list[str]) -> list[str]:
@@ -195,6 +196,16 @@ def _basis(mode: Mode, t: NDArray[np.float64]) -> NDArray[np.float64]:
     if mode.wave:
         value = value * (np.cos if mode.wave == "cos" else np.sin)(mode.frequency * t)
     return np.asarray(value)
+
+
+def _without_unused(lines: list[str]) -> str:
+    """Return the source without assignments to names that nothing reads: the compiler would keep calls of sin and cos."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        name = line.split(" = ")[0].strip()
+        if " = " not in line or "[" in name or re.search(rf"\b{name}\b", "\n".join(kept)):
+            kept.append(line)
+    return "\n".join(reversed(kept)) + "\n"
 
 
 def _horner(terms: list[str]) -> str:

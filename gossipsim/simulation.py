@@ -110,6 +110,7 @@ def _loop(
     schedule = Schedule(world)
     axis = "until" if schedule.places_in_time else schedule.axis
     goal = world.scenario.run.error or -inf
+    engine.consensus = "consensus" in recorder.names
     recorder.record(engine, 0.0)
     pause = _Pause(schedule, say, interrupted)
 

@@ -62,6 +62,8 @@ class Engine(ABC):
 
     name: ClassVar[str]
     state: State
+    consensus: bool = True
+    """Whether `record` needs the consensus distance besides the error; without it, its column may hold anything."""
 
     @staticmethod
     def refuses(world: World) -> str | None:

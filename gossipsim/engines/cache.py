@@ -67,6 +67,7 @@ def kept_here() -> Iterator[None]:
         settings["CACHE_DIR"] = before
 
 
+@cache
 def driver() -> ModuleType:
     """Return `gossipsim.engines.driver`, with its machine code kept here rather than beside its source.
 

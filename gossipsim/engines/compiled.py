@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.cache import driver
-from gossipsim.engines.events import Counts, Events, Limits, Tape
+from gossipsim.engines.events import COUNTED, Counts, Events, Limits, Tape
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
@@ -48,8 +48,9 @@ class Compiled(Engine):
         self.tape = Tape(world.events())
         rows, samples = self.state.nodes, world.objective.samples
         ahead = _AHEAD if rows.nbytes + samples.nbytes > _CACHE else 0
-        self.memory = np.array([ahead, rows.ctypes.data, rows.itemsize, samples.ctypes.data, samples.itemsize])
+        self.memory = np.array([ahead, rows.ctypes.data, rows.itemsize, samples.ctypes.data, samples.itemsize, 0])
         self.points = np.empty((world.graph.n, world.objective.dim))
+        self.message_bits = world.message_bits
         self._nowhere = np.zeros(world.objective.dim)
         self._remember()
 
@@ -86,6 +87,7 @@ class Compiled(Engine):
     ) -> Records:
         """Run up to the limits, recording at places on an axis, many of them in one call of machine code."""
         found = [NOTHING]
+        self.memory[5] = not self.consensus
         while len(places) and not self.state.counts.reached(limits):
             events = self.tape.take(limits.before(axis, float(places[-1])), self.state.counts)
             if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
@@ -94,20 +96,19 @@ class Compiled(Engine):
             times = places[: len(marks)] if axis == "until" else events.t[marks - 1]
             before = np.array(self.state.counts.row())
             values, done = self._walk(events, marks, times, target, goal)
-            found.append(Records(times[: len(values)], before + self._counted(events, done[: len(values)]), values))
+            found.append(Records(times[: len(values)], before + self._counted(done[: len(values)]), values))
             places = places[len(values) :]
             self._look_back()
             if len(values) and values[-1, 0] <= goal:
                 break
         return Records.join(found)
 
-    def _counted(self, events: Events, done: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what rows of (events, gradients, messages) amount to in the order of `COUNTED`."""
-        exchanges = np.concatenate([[0], np.cumsum(events.j >= 0)])
-        number, gradients, messages = done.T
-        return np.stack(
-            [number, gradients, exchanges[number], messages, messages * self.world.message_bits, 0 * number], axis=1
-        )
+    def _counted(self, done: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what rows of (events, gradients, exchanges, messages) amount to in the order of `COUNTED`."""
+        counted = np.zeros((len(done), len(COUNTED)), dtype=np.int64)
+        counted[:, :4] = done
+        counted[:, 4] = done[:, 3] * self.message_bits
+        return counted
 
     def _walk(
         self,
@@ -119,16 +120,16 @@ class Compiled(Engine):
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Run events, measuring at marks; put back what a reached goal leaves over.
 
-        Returns error and consensus, and (events, gradients, messages), at every mark passed.
+        Returns error and consensus, and (events, gradients, exchanges, messages), at every mark passed.
         """
-        values, done = np.empty((len(marks), 2)), np.empty((len(marks) + 1, 3), dtype=np.int64)
+        values, done = np.zeros((len(marks), 2)), np.empty((len(marks) + 1, 4), dtype=np.int64)
         code = self.handlers
         passed = driver().walk(
-            code.on_gradient.address, code.on_exchange.address, code.fill_primal.address, self.binding.address,
+            code.on_gradient.address, code.on_exchange.address, code.on_measure.address, self.binding.address,
             self.memory, self.world.objective.first, *events, marks, times, goal, self.points, target, values, done,
         )  # fmt: skip
         early = passed > 0 and values[passed - 1, 0] <= goal
-        end = self._counted(events, done[passed - early : passed - early + 1])[0]
+        end = self._counted(done[passed - early : passed - early + 1])[0]
         ran = int(end[0])
         self.tape.place -= len(events.t) - ran
         self.state.counts.take(self.state.counts.row() + end)

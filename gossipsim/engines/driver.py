@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import int32, int64, njit, uint64
 
-from gossipsim.engines.pointers import call_exchange, call_fill, call_gradient, prefetch
+from gossipsim.engines.pointers import call_exchange, call_gradient, call_measure, prefetch
 from gossipsim.stream import philox, unit
 
 _philox = njit(philox, inline="always")  # inlined into the loop it vectorises: five times faster
@@ -18,9 +18,11 @@ _FURTHEST = 16384  # bytes of one node's samples worth asking for
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
 
 
-@njit("f8(u8, u8, f8, f8, i8, f8, i4[:,::1], f8[::1], i4[::1], f8[::1], i4[::1], i4[::1], i4[::1])", **_OPTIONS)
+@njit(
+    "f8(u8, u8, f8, f8, i8, f8, i4[:,::1], f8[::1], i4[::1], f8[::1], f8[::1], i4[::1], i4[::1], i4[::1])", **_OPTIONS
+)
 def sample(  # type: ignore[no-untyped-def]
-    seed, first, clock, node_total, n, edge_total, ends, accept, alias, t, i, j, edge
+    seed, first, clock, node_total, n, edge_total, ends, accept, alias, v, t, i, j, edge
 ):
     """Fill a block with events number `first`, `first + 1`, ... of the superposed Poisson clocks; return the last time.
 
@@ -31,7 +33,6 @@ def sample(  # type: ignore[no-untyped-def]
     total = node_total + edge_total
     key_low, key_high = seed & _LOW, seed >> _SHIFT
     count, m = uint64(t.size), ends.shape[0]
-    v = np.empty(t.size)
     for k in range(count):
         index = first + k
         a, b, c, d = _philox(index & _LOW, index >> _SHIFT, _ZERO, _ZERO, key_low, key_high)
@@ -76,33 +77,10 @@ def _ask_for(k, memory, first_sample, i, j):  # type: ignore[no-untyped-def]
             prefetch(samples + line)
 
 
-@njit("void(i8, i8, i8, f8, f8[:,::1], f8[::1], f8[::1])", **_OPTIONS)
-def measure(fill, context, n, t, X, target, values):  # type: ignore[no-untyped-def]
-    """Fill X `(n, d)` with every node's primal point at time t; set `values` to the error and the consensus distance.
-
-    Sums run over the nodes coordinate by coordinate, then over the coordinates: one fixed order.
-    """
-    call_fill(fill, context, n, t, X.ctypes.data)
-    d = uint64(X.shape[1])
-    sums, mean = np.zeros(d), np.zeros(d)
-    for i in range(uint64(n)):
-        for k in range(d):
-            away = X[i, k] - target[k]
-            sums[k] += away * away
-            mean[k] += X[i, k]
-    error, consensus = 0.0, 0.0
-    for k in range(d):
-        error += sums[k]
-        sums[k] = 0.0
-        mean[k] /= n
-    for i in range(uint64(n)):
-        for k in range(d):
-            away = X[i, k] - mean[k]
-            sums[k] += away * away
-    for k in range(d):
-        consensus += sums[k]
-    values[0] = error / n
-    values[1] = consensus / n
+@njit("void(i8, i8, f8, f8[:,::1], f8[::1], f8[::1])", **_OPTIONS)
+def measure(on_measure, context, t, X, target, values):  # type: ignore[no-untyped-def]
+    """Fill X `(n, d)` with every node's primal point at time t; set `values` to the error and the consensus distance."""
+    call_measure(on_measure, context, X.shape[0], t, X.ctypes.data, target.ctypes.data, values.ctypes.data, 0)
 
 
 @njit(
@@ -113,7 +91,7 @@ def measure(fill, context, n, t, X, target, values):  # type: ignore[no-untyped-
 def walk(  # type: ignore[no-untyped-def]
     on_gradient,
     on_exchange,
-    fill,
+    on_measure,
     context,
     memory,
     first_sample,
@@ -131,14 +109,15 @@ def walk(  # type: ignore[no-untyped-def]
 ):
     """Run a block of events in order, measuring before the events number `marks` at the times `times`.
 
-    Row r of `values` takes error and consensus, row r of `counts` the events, gradients and messages until mark r; the last row
-    of `counts` is for the end. Stops at a mark whose error is at most `goal`. Returns the number of marks passed.
+    Row r of `values` takes error and consensus, row r of `counts` the events, gradients, exchanges and messages until mark r; the
+    last row of `counts` is for the end. Stops at a mark whose error is at most `goal`. Returns the number of marks passed.
 
     `memory` holds how many events ahead to ask for rows (0: they fit in the cache anyway), then address and size of the
-    nodes' rows and of the samples' rows.
+    nodes' rows and of the samples' rows, and whether marks need the error only.
     """
     ahead = memory[0]
-    gradients, messages, at = 0, 0, 0
+    gradients, exchanges, messages, at = 0, 0, 0, 0
+    X_at, target_at = X.ctypes.data, target.ctypes.data
     for r in range(uint64(marks.size + 1)):
         stop = marks[r] if r < marks.size else t.size
         for k in range(uint64(at), uint64(stop)):
@@ -147,11 +126,12 @@ def walk(  # type: ignore[no-untyped-def]
             if j[k] < 0:
                 gradients += call_gradient(on_gradient, context, i[k], t[k])
             else:
+                exchanges += 1
                 messages += call_exchange(on_exchange, context, edge[k], i[k], j[k], t[k])
         at = stop
-        counts[r, 0], counts[r, 1], counts[r, 2] = at, gradients, messages
+        counts[r, 0], counts[r, 1], counts[r, 2], counts[r, 3] = at, gradients, exchanges, messages
         if r < marks.size:
-            measure(fill, context, X.shape[0], times[r], X, target, values[r])
+            call_measure(on_measure, context, X.shape[0], times[r], X_at, target_at, values[r].ctypes.data, memory[5])
             if values[r, 0] <= goal:
                 return r + 1
     return marks.size

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gossipsim.engines.cache import driver
 
-BLOCK = 4096
+BLOCK = 16384
 COUNTED = ("events", "gradients", "activations", "messages", "bits", "lost")
 
 
@@ -113,16 +113,18 @@ class PoissonClocks:
         equal = len(rates) == 0 or bool(np.all(rates == rates[0]))
         self.accept, self.alias = (np.empty(0), np.empty(0, np.int32)) if equal else alias_table(rates)
 
+        self.room = Events(np.empty(BLOCK), *(np.empty(BLOCK, np.int32) for _ in range(3)))
+        self.second = np.empty(BLOCK)
+
     def block(self, first: int, clock: float) -> Events:
-        """Return the next `BLOCK` events."""
+        """Return the next `BLOCK` events, in memory that the next call reuses."""
         if self.node_total + self.edge_total == 0.0:
             return Events(np.empty(0), *(np.empty(0, np.int32) for _ in range(3)))
-        found = Events(np.empty(BLOCK), *(np.empty(BLOCK, np.int32) for _ in range(3)))
         driver().sample(
             self.seed, np.uint64(first), clock, self.node_total, self.n, self.edge_total,
-            self.ends, self.accept, self.alias, *found,
+            self.ends, self.accept, self.alias, self.second, *self.room,
         )  # fmt: skip
-        return found
+        return self.room
 
 
 class Recording:

@@ -16,7 +16,7 @@ import numpy as np
 
 from gossipsim.errors import Refused
 from gossipsim.flow import FlowForm
-from gossipsim.kernels import Kernel
+from gossipsim.kernels import Kernel, dot, kernel
 from gossipsim.lift import SCALAR, VECTOR, VECTORS, Kind, Row, lift
 from gossipsim.rows import LINK, NODE, Fields
 
@@ -29,8 +29,9 @@ _STACK = 512
 _HEADER = """\
 import math
 import numpy as np
-from math import cos as _cos, exp as _exp, sin as _sin, sqrt as _sqrt
+from math import exp as _exp, sqrt as _sqrt
 from numba import carray, cfunc, njit, uint64
+from gossipsim.engines.waves import cos_sin as _cos_sin
 from gossipsim.engines.pointers import pointer as _pointer, stack as _stack
 
 _empty = np.empty
@@ -40,6 +41,11 @@ _MANY = 1 << 40
 _verb = njit(error_model="numpy", forceinline=True)
 _handler = dict(cache=True, error_model="numpy", nogil=True)
 """
+
+
+@kernel
+def _distance(a, b):  # type: ignore[no-untyped-def]
+    return dot(a - b, a - b)
 
 
 class Lowered:
@@ -109,21 +115,52 @@ class Lowered:
         if self.flow is not None:
             bodies.append("@_verb\n" + self.flow.source(self.method.vectors()))
             bodies.append("@_verb\n" + self.flow.view_source(self.method.vectors(), self.method.primal))
-        bodies.append(self._fill())
+        bodies.append(self._on_measure())
         return "\n".join(parts) + "\n\n" + "\n\n".join(bodies) + "\n"
 
-    def _fill(self) -> str:
+    def _on_measure(self) -> str:
+        """Error and, unless `simple`, consensus; every node's sum of squares has four partial sums."""
         lines = [
             *self._open(["F"]),
-            "X = carray(_pointer(out), (_MANY, _D), np.float64)",
             "nodes = carray(_pointer(c[0]), (_MANY,), NODE)",
+            "X = carray(_pointer(points), (_MANY, _D), np.float64)",
+            "goal = carray(_pointer(target), (_D,), np.float64)",
+            "out = carray(_pointer(values), (2,), np.float64)",
+            "total = 0.0",
             "for i in range(uint64(n)):",
+            "    x = X[i]",
         ]
         if self.flow is not None:
-            lines.append("    view(f, nodes[i], t, X[i])")
+            lines.append("    view(f, nodes[i], t, x)")
         else:
-            lines += _indented(self._copy(f"nodes[i].{self.method.primal}", "X[i]"))
-        return _function("cfunc", "fill_primal", "i8(i8, i8, f8, i8)", "context, n, t, out", [*lines, "return 0"])
+            lines += _indented(self._copy(f"nodes[i].{self.method.primal}", "x"))
+        lines += [
+            "    total += distance(x, goal)",
+            "out[0] = total / n",
+            "if simple:",
+            "    return 0",
+            self._vector("mean", 1),
+            "for k in range(_D):",
+            "    mean[k] = 0.0",
+            "for i in range(uint64(n)):",
+            "    for k in range(_D):",
+            "        mean[k] += X[i, k]",
+            "for k in range(_D):",
+            "    mean[k] /= n",
+            "total = 0.0",
+            "for i in range(uint64(n)):",
+            "    total += distance(X[i], mean)",
+            "out[1] = total / n",
+            "return 0",
+        ]
+        head = _function(
+            "cfunc",
+            "on_measure",
+            "i8(i8, i8, f8, i8, i8, i8, i8)",
+            "context, n, t, points, target, values, simple",
+            lines,
+        )
+        return "@_verb\n" + ast.unparse(lift(_distance, {"a": VECTOR, "b": VECTOR}, "distance")) + "\n\n" + head
 
     def _on_gradient(self) -> str:
         lines = [*self._open(["P", "F", "Q"]), *self._node("node", "i"), *self._advance("node"), self._vector("g", 0)]

@@ -72,9 +72,12 @@ def call_gradient(typingctx: Any, address: Any, context: Any, i: Any, t: Any) ->
 
 
 @intrinsic
-def call_fill(typingctx: Any, address: Any, context: Any, n: Any, t: Any, out: Any) -> Any:
-    """Call `fill_primal(context, n, t, out)` at this address."""
-    return _call(types.int64, types.int64, types.int64, types.float64, types.int64)
+def call_measure(
+    typingctx: Any, address: Any, context: Any, n: Any, t: Any, points: Any, target: Any, values: Any, simple: Any
+) -> Any:
+    """Call `on_measure(context, n, t, points, target, values, simple)` at this address."""
+    word = types.int64
+    return _call(word, word, word, types.float64, word, word, word, word)
 
 
 @intrinsic

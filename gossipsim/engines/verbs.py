@@ -96,7 +96,7 @@ class InterpretedVerbs:
         self.boxes = np.zeros((2, *shape))
         self.form, self.flow = flow, None
         if flow is not None:
-            space: dict[str, Any] = {"_exp": math.exp, "_cos": math.cos, "_sin": math.sin, "_D": objective.dim}
+            space: dict[str, Any] = {"_exp": math.exp, "_cos_sin": _cos_sin, "_D": objective.dim}
             exec(flow.source(method.vectors()), space)
             self.flow = space["flow"]
 
@@ -158,8 +158,12 @@ def measured(
 ) -> tuple[NDArray[np.float64], float, float]:
     """Fill `points` with every node's primal point at time t and return it with the error and the consensus distance."""
     values = np.empty(2)
-    driver().measure(code.fill_primal.address, binding.address, len(points), t, points, target, values)
+    driver().measure(code.on_measure.address, binding.address, t, points, target, values)
     return points, float(values[0]), float(values[1])
+
+
+def _cos_sin(x: float) -> tuple[float, float]:
+    return math.cos(x), math.sin(x)
 
 
 def _yes(answer: bool | None) -> bool:

@@ -37,7 +37,7 @@ def test_entries_of_high_order_are_exact_relative_to_themselves(kappa, t):
     form = spectral_form(dadao(kappa))
     want, got = exact(dadao(kappa), t), form.propagator(t)
     for s in form.series:
-        assert got[s.i, s.j] == pytest.approx(want[s.i, s.j], rel=2e-10)
+        assert got[s.i, s.j] == pytest.approx(want[s.i, s.j], rel=6e-10)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_generated_kernel_and_the_view_at_a_time_agree_with_the_propagator()
     for name in fields:
         rows[name] = rng.normal(size=(2, 3))
     start = np.stack([rows[name] for name in fields], axis=1)
-    space = {"_exp": np.exp, "_cos": np.cos, "_sin": np.sin, "_D": 3}
+    space = {"_exp": np.exp, "_cos_sin": lambda x: (np.cos(x), np.sin(x)), "_D": 3}
     exec(form.source(fields), space)
     for t in (0.01, 0.9):
         moved = rows.copy()
