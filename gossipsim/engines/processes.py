@@ -23,28 +23,27 @@ Process = Generator[simpy.Event, Any, None]
 class Environment(simpy.Environment):  # type: ignore[misc,unused-ignore]
     """SimPy's environment, plus events at an absolute time."""
 
-    def at(self, t: float) -> simpy.Event:
-        """Return an event that happens at exactly time t.
+    def at(self, t: float, event: simpy.Event) -> simpy.Event:
+        """Let an event happen at exactly time t, with t as its value.
 
         SimPy schedules delays, and now + (t - now) is not always t in floating point.
         """
-        event = simpy.Event(self)
-        event._ok, event._value = True, None
+        event._ok, event._value = True, t
         heappush(self._queue, (t, NORMAL, next(self._eid), event))
         return event
 
 
 class Bell:
-    """Wakes the process that waits for it."""
+    """Wakes the process that waits for it, and then the one that rang it."""
 
     def __init__(self, env: Environment) -> None:
         self.env = env
-        self.rung = env.event()
+        self.rung = simpy.Event(env)
 
-    def ring(self, t: float) -> None:
-        """Wake the waiting process, now, and tell it the time."""
-        rung, self.rung = self.rung, self.env.event()
-        rung.succeed(t)
+    def ring(self, t: float) -> simpy.Event:
+        """Wake the waiting process at time t and tell it the time; return the event, to wait for it too."""
+        rung, self.rung = self.rung, simpy.Event(self.env)
+        return self.env.at(t, rung)
 
 
 class Processes(Engine):
@@ -60,20 +59,17 @@ class Processes(Engine):
         self.tape = Tape(world.events())
         self.node_bells = [Bell(self.env) for _ in range(world.graph.n)]
         self.link_bells = [Bell(self.env) for _ in range(world.graph.m)]
-        self.env.process(self.clock())
         for i, bell in enumerate(self.node_bells):
             self.env.process(self.node(i, bell))
         for edge, bell in enumerate(self.link_bells):
             self.env.process(self.link(edge, bell))
+        self.env.process(self.clock())
 
     def clock(self) -> Process:
         """Ring a node or a link whenever one of the superposed clocks ticks."""
         for t, i, j, edge in self.tape:
-            yield self.env.at(t)
-            if j < 0:
-                self.node_bells[i].ring(t)
-            else:
-                self.link_bells[edge].ring(t)
+            bell = self.node_bells[i] if j < 0 else self.link_bells[edge]
+            yield bell.ring(t)
 
     def node(self, i: int, bell: Bell) -> Process:
         """Compute a gradient whenever the bell rings."""
@@ -114,8 +110,9 @@ class Processes(Engine):
 
     def advance(self, limits: Limits) -> None:
         """Step SimPy's queue up to the limits."""
-        while self.env.peek() < limits.until and not self.state.counts.reached(limits):
-            self.env.step()
+        env, counts = self.env, self.state.counts
+        while env.peek() < limits.until and not counts.reached(limits):
+            env.step()
 
     def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
         """Return every node's primal point at time t, the error and the consensus distance."""
