@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from unittest.mock import patch
 
 import networkx as nx
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gossipsim.errors import ScenarioError
-from gossipsim.graph import Graph
+from gossipsim.graph import Graph, components
 from gossipsim.stream import generator
 
 
@@ -129,3 +130,13 @@ def test_a_million_nodes_build_in_seconds():
     assert graph.slot.shape == (2 * 10**6, 2)
     assert graph.is_connected
     assert time.perf_counter() - start < 10
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 30), st.integers(0, 40), st.integers(0, 1000))
+def test_components_of_few_and_of_many_are_the_same(n, m, seed):
+    edges = np.random.default_rng(seed).integers(0, n, (m, 2))
+    edges = edges[edges[:, 0] != edges[:, 1]]
+    few = components(n, edges)
+    with patch("gossipsim.graph._FEW", -1):
+        np.testing.assert_array_equal(few, components(n, edges))
