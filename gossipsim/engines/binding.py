@@ -31,16 +31,16 @@ class Binding:
         self.lowered, flow = lowered(world)
         method, objective, graph = world.method, world.objective, world.graph
         self.nodes = world.start_rows()
-        self.links = zeros({**LINK, **method.link}, objective.dim, max(1, len(graph.nbr)))
-        if self.lowered.uses_links or method.link:
+        linked = self.lowered.uses_links
+        self.links = zeros({**LINK, **method.link}, objective.dim, max(1, len(graph.nbr)) if linked else 1)
+        if linked:
             self.links.weight[: len(graph.nbr)] = world.link_weights()
         scratch = np.zeros(self.lowered.scratch_bytes() // 8 + 8)
-        slots = graph.slot if self.lowered.uses_links else np.zeros((1, 2), np.int64)
         self._kept: list[NDArray[Any]] = [
             self.nodes,
             self.links,
-            np.ascontiguousarray(graph.ptr, dtype=np.int64),
-            np.ascontiguousarray(slots, dtype=np.int64),
+            np.ascontiguousarray(graph.ptr if linked else np.zeros(1), dtype=np.int64),
+            np.ascontiguousarray(graph.slot if linked else np.zeros((1, 2)), dtype=np.int64),
             constants_row(world.constants),
             constants_row(flow.constants if flow else {}),
             constants_row(objective.constants),

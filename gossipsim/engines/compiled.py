@@ -52,11 +52,14 @@ class Compiled(Engine):
         self.points = np.empty((world.graph.n, world.objective.dim))
         self.message_bits = world.message_bits
         self._nowhere = np.zeros(world.objective.dim)
+        self._past_nodes, self._past_links = np.empty_like(rows), np.empty_like(self.state.links)
         self._remember()
 
     def _remember(self) -> None:
         state = self.state
-        self._past = (state.nodes.copy(), state.links.copy(), replace(state.counts), state.now, self.tape.position)
+        np.copyto(self._past_nodes, state.nodes)
+        np.copyto(self._past_links, state.links)
+        self._past = (replace(state.counts), state.now, self.tape.position)
         self._memory_ends = state.counts.events + 65536 + 16 * len(state.nodes)
 
     @property
@@ -142,8 +145,8 @@ class Compiled(Engine):
         state = self.state
         if not len(nonfinite(state.nodes)):
             return
-        nodes, links, state.counts, state.now, position = self._past
-        state.nodes[:], state.links[:] = nodes, links
+        state.counts, state.now, position = self._past
+        state.nodes[:], state.links[:] = self._past_nodes, self._past_links
         self.tape = Tape(self.world.events(), *position)
         while True:
             event = self.tape.take(Limits(events=1), Counts())
