@@ -40,7 +40,7 @@ def draw(rows, path):
     ):
         points = sorted((row[x], row["ns"]) for row in rows if row[fixed] == value)
         axes.loglog(*zip(*points, strict=True), "o-", color="#0072B2")
-        axes.set(xlabel=label, ylabel="time per event (ns)")
+        axes.set(xlabel=label, ylabel="time per event (ns)", ylim=(50, 2 * max(value for _, value in points)))
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)

@@ -18,7 +18,7 @@ from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
 
-_AHEAD, _CACHE = 4, 1 << 20
+_AHEAD, _CACHE = 4, 1 << 22
 """How many events ahead rows are prefetched, and the size in bytes from which that pays."""
 
 _NO_MARKS, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
