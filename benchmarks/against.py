@@ -1,4 +1,4 @@
-"""The compiled engine against SimPy that does nothing, SimPy with NumPy, our SimPy engine, and what the memory allows.
+"""The compiled engine against NumPy, SimPy with NumPy, SimPy that does nothing, our SimPy engine, and the machine's bounds.
 
     python benchmarks/against.py [--rounds 5] [--quick]
 
@@ -13,7 +13,7 @@ import numpy as np
 import simpy
 from common import Engine, machine, seconds_per_event, three, world
 from numba import njit, uint64
-from plain import PlainLoop
+from plain import NumpyLoop, PlainLoop
 
 
 class EmptyClocks:
@@ -74,6 +74,28 @@ class MemoryOnly:
             _touch(self.rows, self.width, self.block.i, self.block.j, self.data, self.per_node, self.total)
 
 
+@njit
+def _multiply_add(a, b, c, times):
+    for _ in range(times):
+        for k in range(uint64(a.size)):
+            a[k] = b[k] + c * a[k]
+
+
+class ArithmeticOnly:
+    """As many multiplications and additions as an event has, on vectors in the first-level cache, and nothing else.
+
+    A flow has 34 d of them, a gradient 4 m d, the jumps about 10 d; an event has 1.5 flows and half a gradient.
+    """
+
+    def __init__(self, built):
+        d, rows = built.objective.dim, len(built.objective.samples) / built.graph.n
+        self.pairs = (1.5 * 34 * d + 0.5 * 4 * rows * d + 10 * d) / 2
+        self.a, self.b = np.ones(256), np.ones(256)
+
+    def run(self, events):
+        _multiply_add(self.a, self.b, 0.5, int(events * self.pairs / 256) + 1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -86,8 +108,10 @@ def main():
         contestants = {
             "compiled": (compiled.run, int(max(400_000, 10 * n) * scale)),
             "processes": (processes.run, int(max(20_000, n) * scale)),
+            "numpy": (NumpyLoop(built).run, int(4_000 * scale)),
             "simpy_numpy": (PlainLoop(built).run, int(4_000 * scale)),
             "empty_simpy": (EmptyClocks(built).run, int(100_000 * scale)),
+            "arithmetic_only": (ArithmeticOnly(built).run, int(400_000 * scale)),
             "memory_only": (MemoryOnly(built).run, int(400_000 * scale)),
         }
         if n == 100:

@@ -110,9 +110,15 @@ class Processes(Engine):
 
     def advance(self, limits: Limits) -> None:
         """Step SimPy's queue up to the limits."""
-        env, counts = self.env, self.state.counts
-        while env.peek() < limits.until and not counts.reached(limits):
-            env.step()
+        step, peek, counts = self.env.step, self.env.peek, self.state.counts
+        until, events, gradients, activations = limits.until, limits.events, limits.gradients, limits.activations
+        while (
+            peek() < until
+            and counts.events < events
+            and counts.gradients < gradients
+            and counts.activations < activations
+        ):
+            step()
 
     def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
         """Return every node's primal point at time t, the error and the consensus distance."""
