@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gossipsim as gs
+from gossipsim.engines import events
 
 GRAPHS = {
     "star": {"name": "star", "n": 9},
@@ -109,3 +110,11 @@ def test_one_node_alone_runs():
     assert trace.columns["activations"][-1] == 0
     assert trace.columns["error"][-1] < 1e-6 * trace.columns["error"][0]
     assert_same(trace, gs.simulate(s, engine="processes"))
+
+
+@pytest.mark.parametrize("engine", ["compiled", "processes"])
+def test_a_run_does_not_depend_on_the_size_of_blocks(engine, monkeypatch):
+    s = scenario(GRAPHS["grid"], "dadao", record={"points": 11, "metrics": ["error", "consensus"]})
+    whole = gs.simulate(s, engine=engine)
+    monkeypatch.setattr(events, "BLOCK", 7)
+    assert_same(whole, gs.simulate(s, engine=engine))

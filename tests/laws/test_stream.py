@@ -82,24 +82,3 @@ def test_alias_tables_hold_the_probabilities():
     mass = accept / len(weights)
     np.add.at(mass, alias, (1.0 - accept) / len(weights))
     np.testing.assert_allclose(mass, weights / weights.sum(), atol=1e-15)
-
-
-@pytest.mark.parametrize("engine", ["compiled", "processes"])
-def test_a_run_does_not_depend_on_the_size_of_blocks(engine, monkeypatch):
-    import gossipsim as gs
-    from gossipsim.engines import events
-
-    scenario = {
-        "topology": {"name": "grid", "n": 9},
-        "problem": {"name": "linear_regression", "synthetic": {"samples": 7, "dim": 3}},
-        "method": "dadao",
-        "run": {"time": 30},
-        "record": {"points": 11, "metrics": ["error", "consensus"]},
-    }
-    whole = gs.simulate(scenario, engine=engine)
-    monkeypatch.setattr(events, "BLOCK", 7)
-    cut = gs.simulate(scenario, engine=engine)
-    for name in whole.final:
-        assert whole.final[name].tobytes() == cut.final[name].tobytes()
-    for name in whole.columns:
-        assert whole.columns[name].tobytes() == cut.columns[name].tobytes()
