@@ -101,7 +101,11 @@ class Compiled(Engine):
             values, done = self._walk(events, marks, times, target, goal)
             found.append(Records(times[: len(values)], before + self._counted(done[: len(values)]), values))
             places = places[len(values) :]
-            self._look_back()
+            try:
+                self._look_back()
+            except Diverged as fault:
+                fault.records = Records.join(found)
+                raise
             if len(values) and values[-1, 0] <= goal:
                 break
         return Records.join(found)

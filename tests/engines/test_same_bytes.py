@@ -97,6 +97,21 @@ def test_engines_agree_on_where_a_run_diverges():
     assert_same(fast, plain)
 
 
+def test_a_late_divergence_keeps_the_records_before_it():
+    """Past 65,536 events the compiled engine finds a divergence in the middle of a batch of records."""
+    s = scenario(
+        GRAPHS["cycle"],
+        {"name": "dadao", "beta_tilde": 30.0},
+        rates={"name": "uniform", "total": 8.0},
+        run={"time": 20000},
+        record={"points": 2000, "metrics": ["error"]},
+    )
+    fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))
+    assert fast.meta["events"] > 65536
+    assert fast.meta["diverged"] == plain.meta["diverged"]
+    assert_same(fast, plain)
+
+
 def test_an_error_goal_stops_a_run_of_unknown_length():
     trace = gs.simulate(scenario(GRAPHS["complete"], "dadao", run={"error": 1e-6}, record={"points": 20}))
     assert trace.status == "reached"
