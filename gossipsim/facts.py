@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +29,10 @@ class SpectrumLike(Protocol):
     def chi_2(self) -> float:
         """Half of the largest effective resistance of an edge."""
 
+    @property
+    def resistance(self) -> NDArray[np.float64]:
+        """Effective resistance of every edge, `(m,)`."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -43,6 +48,16 @@ class Facts:
         Exchanges per unit time of every edge; time is measured in mean gradient times of a unit-rate node.
     spectrum : SpectrumLike
         Of the Laplacian weighted by these rates.
+    mixing : SpectrumLike, optional
+        Of the Laplacian weighted by the mixing weights, I - W: W has the eigenvalues 1 - lambda.
+    mu_i, L_i : ndarray, shape (workers,), optional
+        Strong convexity and smoothness of each local function; a server has none.
+    L_mean : callable, optional
+        Returns the smoothness of f = (1/n) sum_i f_i, at most the mean of the `L_i`.
+    delta : float
+        Contraction of the compressor: E |C(v) - v|^2 <= (1 - delta) |v|^2; 1 without one.
+    omega : float, optional
+        Variance of the compressor when it is unbiased: E |C(v) - v|^2 <= omega |v|^2; None when it is biased.
     """
 
     n: int
@@ -51,6 +66,12 @@ class Facts:
     L: float
     rates: NDArray[np.float64]
     spectrum: SpectrumLike
+    mixing: SpectrumLike | None = None
+    mu_i: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    L_i: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    L_mean: Callable[[], float] | None = None
+    delta: float = 1.0
+    omega: float | None = 0.0
 
     @property
     def total_rate(self) -> float:
@@ -71,6 +92,11 @@ class Facts:
     def chi_2(self) -> float:
         """Half of the largest effective resistance of an edge, in time units."""
         return self.spectrum.chi_2
+
+    @property
+    def resistance(self) -> NDArray[np.float64]:
+        """Effective resistance of every edge, `(m,)`, in time units."""
+        return self.spectrum.resistance
 
 
 @dataclass(frozen=True)

@@ -253,6 +253,14 @@ class Graph:
         return frozen(place.reshape(2, -1).T - self.ptr[self.edges])
 
     @cached_property
+    def reverse(self) -> Integers:
+        """For the k-th entry of `nbr`, from i to j: the place of the entry from j to i, shape (2m,)."""
+        order, _ = self._half_edges
+        place = np.empty(2 * self.m, dtype=np.int64)
+        place[order] = np.arange(2 * self.m)
+        return frozen(place[(order + self.m) % max(1, 2 * self.m)])
+
+    @cached_property
     def component(self) -> Integers:
         """The connected component of each node, numbered by smallest node, shape (n,)."""
         return frozen(components(self.n, self.edges))

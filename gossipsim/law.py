@@ -8,7 +8,7 @@ import math
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,18 @@ class Law(Component, kind="law"):
     """
 
     draw: ClassVar[Kernel]
+
+    @classmethod
+    def parse(cls, spec: object, base: Path | None = None) -> Self:
+        """Build the law that `spec` names; a number is a constant duration.
+
+        Examples
+        --------
+        >>> Law.parse(0.5)
+        Constant(value=0.5)
+        """
+        number = isinstance(spec, int | float) and not isinstance(spec, bool)
+        return super().parse({"name": "constant", "value": float(spec)} if number else spec, base)  # type: ignore[arg-type]
 
     if TYPE_CHECKING:
         # `exponential` has a setting of this name, which a property of the family would shadow at run time.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gossipsim.kernels import Kernel
@@ -45,7 +45,13 @@ class NotLiftable(Exception):
     """The statement is left as it stands."""
 
 
-def lift(kernel: Kernel, arguments: Mapping[str, Kind], name: str | None = None) -> ast.FunctionDef:
+def _heap(name: str) -> str:
+    return f"{name} = _empty(_D)"
+
+
+def lift(
+    kernel: Kernel, arguments: Mapping[str, Kind], name: str | None = None, room: Callable[[str], str] = _heap
+) -> ast.FunctionDef:
     """Return the syntax tree of `kernel` with its vector statements turned into loops.
 
     Parameters
@@ -56,6 +62,8 @@ def lift(kernel: Kernel, arguments: Mapping[str, Kind], name: str | None = None)
         What each argument is: "scalar", "vector", "vectors", or a `Row` with its fields.
     name : str, optional
         Name of the resulting function.
+    room : callable
+        Returns a statement that allocates a vector of that name.
 
     Examples
     --------
@@ -80,7 +88,7 @@ def lift(kernel: Kernel, arguments: Mapping[str, Kind], name: str | None = None)
         if lifter.escaped <= wide:
             break
         wide |= lifter.escaped
-    tree.name, tree.body = name or tree.name, [*lifter.buffers(), *body] or [ast.Pass()]
+    tree.name, tree.body = name or tree.name, [*lifter.buffers(room), *body] or [ast.Pass()]
     return ast.fix_missing_locations(tree)
 
 
@@ -211,9 +219,9 @@ class _Lifter:
             raise Unclear(f"a second name for the vector {value.id!r}: use one name, or 1.0 * {value.id}")
         return isinstance(value, ast.Attribute | ast.Name | ast.Subscript)
 
-    def buffers(self) -> list[ast.stmt]:
+    def buffers(self, room: Callable[[str], str]) -> list[ast.stmt]:
         """Return the allocations of the vector temporaries that outlive a loop."""
-        return ast.parse("\n".join(f"{name} = _empty(_D)" for name in sorted(self.local & self.wide))).body
+        return ast.parse("\n".join(room(name) for name in sorted(self.local & self.wide))).body
 
     def other(self, statement: ast.stmt) -> list[ast.stmt]:
         extra: list[ast.stmt] = []

@@ -13,6 +13,9 @@ Fields = Mapping[str, str]
 NODE: dict[str, str] = {"at": "scalar", "draws": "integer"}
 """What every node's row holds besides the method's fields: time of its last event, number of its gradients."""
 
+ROUND: dict[str, str] = {"turn": "integer"}
+"""What the row of a node that works in rounds holds besides: number of the turn within the round."""
+
 LINK: dict[str, str] = {"weight": "scalar"}
 """What every directed link's row holds besides the method's fields."""
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationInfo, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gossipsim.component import Component, Positive, Seed, Settings
+from gossipsim.compressors import Compressor
 from gossipsim.document import Document
 from gossipsim.errors import ScenarioError, nearest, shown
+from gossipsim.family import Member
+from gossipsim.fleet import Fleet
 from gossipsim.methods.base import Method
 from gossipsim.metrics import Metric
+from gossipsim.mixing import KINDS
 from gossipsim.problems import Problem
 from gossipsim.rates import Rates
 from gossipsim.recording import Clocks
+from gossipsim.sampling import Sampling
 from gossipsim.start import Init
 from gossipsim.topologies import Topology
 from gossipsim.wire import Wire
@@ -87,28 +92,10 @@ class Record(Settings):
     metrics: Annotated[list[str], Field(min_length=1), BeforeValidator(_metric_names)] = ["error", "consensus", "gap"]
 
 
-def _member(family: type[Component] | type[Settings]) -> Callable[[Any, ValidationInfo], Any]:
-    def parse(value: Any, info: ValidationInfo) -> Any:
-        if isinstance(value, family):
-            return value
-        base = (info.context or {}).get("base")
-        try:
-            if issubclass(family, Component):
-                return family.parse(value, base)
-            if not isinstance(value, Mapping):
-                raise ScenarioError(f"given {shown(value)}", allowed="a mapping with " + ", ".join(family.model_fields))
-            return family.read(value, base)
-        except ScenarioError as fault:
-            raise fault.under(str(info.field_name)) from None
-
-    return parse
-
-
-_Topology = Annotated[SerializeAsAny[Topology], BeforeValidator(_member(Topology))]
-_Problem = Annotated[SerializeAsAny[Problem], BeforeValidator(_member(Problem))]
-_Method = Annotated[SerializeAsAny[Method], BeforeValidator(_member(Method))]
-_Rates = Annotated[SerializeAsAny[Rates], BeforeValidator(_member(Rates))]
-_Init = Annotated[SerializeAsAny[Init], BeforeValidator(_member(Init))]
+def _mixing_kind(kind: str) -> str:
+    if kind not in KINDS:
+        raise ScenarioError(f"given {shown(kind)}", allowed=", ".join(KINDS), hint=nearest(kind, KINDS))
+    return kind
 
 
 class Scenario(Settings):
@@ -130,15 +117,19 @@ class Scenario(Settings):
 
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w. -]+$")] = "scenario"
     seed: Seed = 0
-    topology: _Topology
-    problem: _Problem
-    method: _Method
-    rates: _Rates = Field(default_factory=lambda: Rates.parse("uniform"))
-    init: _Init | None = None
-    clocks: Annotated[Clocks, BeforeValidator(_member(Clocks))] = Clocks()
-    wire: Annotated[Wire, BeforeValidator(_member(Wire))] = Wire()
-    run: Annotated[Run, BeforeValidator(_member(Run))] = Run()
-    record: Annotated[Record, BeforeValidator(_member(Record))] = Record()
+    topology: Annotated[Topology, Member]
+    problem: Annotated[Problem, Member]
+    method: Annotated[Method, Member]
+    rates: Annotated[Rates, Member] = Field(default_factory=lambda: Rates.parse("uniform"))
+    mixing: Annotated[str, AfterValidator(_mixing_kind)] | None = None
+    compressor: Annotated[Compressor, Member] | None = None
+    init: Annotated[Init, Member] | None = None
+    sampling: Annotated[Sampling, Member] = Sampling()
+    fleet: Annotated[Fleet, Member] = Fleet()
+    wire: Annotated[Wire, Member] = Wire()
+    clocks: Annotated[Clocks, Member] = Clocks()
+    run: Annotated[Run, Member] = Run()
+    record: Annotated[Record, Member] = Record()
 
     @model_validator(mode="after")
     def _can_stop(self) -> Self:
@@ -242,6 +233,7 @@ def _forget_strangers(data: dict[str, Any], key: str) -> None:
     """Drop the keys of a renamed component that its new class does not know."""
     families: dict[str, type[Component]] = {
         "topology": Topology, "problem": Problem, "method": Method, "rates": Rates, "init": Init,
+        "compressor": Compressor,
     }  # fmt: skip
     family, values = families.get(key), data.get(key)
     if family is not None and isinstance(values, dict) and values.get("name") in family.registry:

@@ -113,6 +113,9 @@ def _loop(
     engine.consensus = "consensus" in recorder.names
     recorder.record(engine, 0.0)
     pause = _Pause(schedule, say, interrupted)
+    at_once = _EVENTS_AT_ONCE
+    if world.method.talks == "round":
+        at_once = max(1, at_once // world.graph.n)
 
     def over() -> bool:
         return engine.state.counts.reached(schedule.limits) or engine.exhausted or recorder.error <= goal
@@ -121,11 +124,14 @@ def _loop(
         for batch in schedule.batches():
             places = batch
             while len(places) and not over():
-                portion = schedule.limits.before("events", engine.state.counts.events + _EVENTS_AT_ONCE)
+                portion = schedule.limits.before("events", engine.state.counts.events + at_once)
                 some = places if recorder.simple else places[:1]
                 records = engine.record(axis, some, portion, world.target, goal)
                 recorder.add(engine, records)
-                places = places[len(records.time) :]
+                if axis == "until":
+                    places = places[len(records.time) :]
+                else:
+                    places = places[places > getattr(engine.state.counts, axis)]
                 if not recorder.finite:
                     engine.check()
                 if pause(engine):
@@ -137,7 +143,7 @@ def _loop(
                 recorder.thin()
         while not over() and engine.state.now < schedule.limits.until:
             before = engine.state.counts.events
-            engine.advance(schedule.limits.before("events", before + _EVENTS_AT_ONCE))
+            engine.advance(schedule.limits.before("events", before + at_once))
             if pause(engine):
                 recorder.record(engine, engine.state.now)
                 return "interrupted", {}
@@ -266,10 +272,15 @@ class _Recorder:
         columns |= {name: counts[:, COUNTED.index(name)].copy() for name in COUNTS[1:]}
         columns |= {name: values[:, k].copy() for k, name in enumerate(self.names)}
         nodes = engine.state.nodes
-        final = {name: np.array(nodes[name]) for name in self.world.method.vectors()}
+        final = {name: np.array(nodes[name]) for name, kind in self.world.method.node.items() if kind != "integer"}
         final["at"] = np.array(nodes["at"])
+        t = float(time[-1])
+        if self.world.recorded is not None:
+            # a replay is compared with states as they were left, each node's at its own last event
+            nodes["at"] = t
         with np.errstate(all="ignore"):
-            final["primal"] = engine.measure(float(time[-1]), self.world.target)[0].copy()
+            final["primal"] = engine.measure(t, self.world.target)[0].copy()
+        nodes["at"] = final["at"]
         return Trace(self.world.scenario, columns, final, status, meta)
 
 

@@ -122,7 +122,9 @@ class Spectrum:
         from scipy.linalg import eigh
 
         L = self.graph.laplacian(self.rates).toarray()
-        _, vectors = eigh(L, subset_by_index=[number, number])
+        vectors = eigh(L, subset_by_index=[number, number])[1]
+        if not vectors.size:  # among equal eigenvalues LAPACK may find none with this number
+            vectors = eigh(L)[1][:, number:]
         # the quotient as a sum of squares has no cancellation: its error is the square of the vector's
         x = _centred(vectors[:, 0])
         i, j = self.graph.edges.T

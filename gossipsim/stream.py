@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import math
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,9 @@ class Purpose(enum.IntEnum):
     COMPRESSION = 5
     ATTACK = 6
     CHURN = 7
+    ROUTE = 8
+    NOISE = 9
+    PARTNER = 10
 
 
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> tuple[Any, Any, Any, Any]:
@@ -64,6 +68,48 @@ def unit(high: Any, low: Any) -> Any:
     return (((high << _SHIFT) | low) >> _TWELVE) * _UNIT + 0.5 * _UNIT
 
 
+Draw = tuple[Any, Any, Any, Any, Any]
+"""A place in a stream: (number, owner, purpose, seed low, seed high), each a `numpy.uint64` below 2**32."""
+
+
+def draw_at(seed: int, purpose: Purpose, owner: int, number: int) -> Draw:
+    """Return the place number `number` of a stream, from which a kernel draws as often as it likes.
+
+    Examples
+    --------
+    >>> here = draw_at(7, Purpose.COMPRESSION, owner=3, number=0)
+    >>> 0.0 < uniform(here, 0) < 1.0, uniform(here, 0) == uniform(here, 1)
+    (True, False)
+    """
+    words = (number & 0xFFFFFFFF, owner, int(purpose), seed & 0xFFFFFFFF, seed >> 32)
+    return tuple(np.uint64(word) for word in words)  # type: ignore[return-value]
+
+
+def uniform(draw: Draw, k: Any) -> Any:
+    """Return the k-th uniform number at a place, strictly between 0 and 1; for kernels.
+
+    The counter of Philox is (k, number, owner, purpose) and its key the seed.
+    """
+    a, b, _, _ = philox(np.uint64(k), draw[0], draw[1], draw[2], draw[3], draw[4])
+    return unit(a, b)
+
+
+def normal(draw: Draw, k: Any) -> Any:
+    """Return the k-th standard normal number at a place, sqrt(-2 log u) cos(2 pi v); for kernels.
+
+    Box, Muller, "A note on the generation of random normal deviates", Annals of Mathematical Statistics, 1958.
+
+    Examples
+    --------
+    >>> here = draw_at(7, Purpose.NOISE, owner=0, number=0)
+    >>> sample = [normal(here, k) for k in range(4000)]
+    >>> bool(abs(np.mean(sample)) < 0.05), bool(abs(np.std(sample) - 1) < 0.05)
+    (True, True)
+    """
+    a, b, c, d = philox(np.uint64(k), draw[0], draw[1], draw[2], draw[3], draw[4])
+    return math.sqrt(-2.0 * math.log(unit(a, b))) * math.cos(6.283185307179586 * unit(c, d))
+
+
 def uniforms(seed: int, purpose: Purpose, owner: int, first: int, count: int) -> NDArray[np.float64]:
     """Return the uniforms number `first` to `first + count - 1` of a stream, two per counter, shape `(count, 2)`.
 
@@ -82,13 +128,25 @@ def uniforms(seed: int, purpose: Purpose, owner: int, first: int, count: int) ->
     >>> bool((whole[4:] == uniforms(7, Purpose.LATENCY, 3, 4, 6)).all())
     True
     """
-    index = np.arange(first, first + count, dtype=np.uint64)
+    return uniforms_of(seed, purpose, np.full(count, owner), np.arange(first, first + count))
+
+
+def uniforms_of(seed: int, purpose: Purpose, owners: NDArray[Any], index: NDArray[Any]) -> NDArray[np.float64]:
+    """Return two uniforms for each pair of an owner and an index, shape `(k, 2)`.
+
+    Examples
+    --------
+    >>> pairs = uniforms_of(7, Purpose.CLOCK, np.array([0, 3]), np.array([5, 5]))
+    >>> bool((pairs[1:] == uniforms(7, Purpose.CLOCK, 3, 5, 1)).all())
+    True
+    """
+    index = index.astype(np.uint64)
     whole = np.uint64(seed)
     words = philox(
         index & _LOW,
         index >> _SHIFT,
-        np.full(count, owner, dtype=np.uint64),
-        np.full(count, purpose, dtype=np.uint64),
+        owners.astype(np.uint64),
+        np.full(len(index), purpose, dtype=np.uint64),
         whole & _LOW,
         whole >> _SHIFT,
     )

@@ -176,20 +176,14 @@ def bits(count: float) -> str:
 def outlook(world: World) -> str:
     """Return one line about a built world: sizes, method and the number of events to expect."""
     run = world.scenario.run
-    node_rate, edge_rates = world.method.clocks(world.facts)
     if world.recorded is not None:
         expected = [float(len(world.recorded[0]))]
     else:
-        per_time = {
-            "time": 1.0,
-            "events": world.event_rate,
-            "gradients": node_rate * world.graph.n,
-            "activations": float(edge_rates.sum()),
-            "bits": 2.0 * world.message_bits * float(edge_rates.sum()),
-        }
+        per_time = {"time": 1.0, **world.rates_of}
+        per_time |= {"rounds": per_time["events"], "bits": 2.0 * world.message_bits * per_time["activations"]}
         limits = {name: getattr(run, name) for name in per_time}
         expected = [
-            limit / per_time[name] * world.event_rate
+            limit / per_time[name] * per_time["events"]
             for name, limit in limits.items()
             if limit is not None and per_time[name] > 0
         ]

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from gossipsim.errors import Refused, ScenarioError
 from gossipsim.facts import Facts, Promise
 from gossipsim.graph import Graph
+from gossipsim.law import Constant
 from gossipsim.methods.base import Method
+from gossipsim.mixing import Mixing, mixing_weights
 from gossipsim.problems.base import Objective
 from gossipsim.problems.optimum import Optimum
 from gossipsim.recording import read_events
-from gossipsim.rows import NODE, layout, zeros
+from gossipsim.rows import layout, zeros
 from gossipsim.scenario import Scenario
 from gossipsim.spectral import spectrum
 from gossipsim.start import Init
@@ -64,24 +66,32 @@ class World:
         method = scenario.method
         with _under("topology"):
             graph = scenario.topology.build()
+        suits(scenario, graph)
         with _under("problem"):
-            objective = scenario.problem.build(graph.n, scenario.seed)
+            objective = scenario.problem.build(graph.n - method.server, scenario.seed)
         _fits(graph, objective, method)
+        compressor = scenario.compressor
+        mixing = Mixing(graph, mixing_weights(graph, scenario.mixing or method.mixing))
 
         def facts(rates: NDArray[np.float64]) -> Facts:
-            return Facts(graph.n, objective.dim, objective.mu, objective.L, rates, spectrum(graph, rates))
+            return Facts(
+                graph.n, objective.dim, objective.mu, objective.L, rates, spectrum(graph, rates), mixing,
+                objective.mu_i, objective.L_i, lambda: objective.problem.smoothness_of_mean(objective),
+                delta=1.0 if compressor is None else compressor.contraction(objective.dim),
+                omega=0.0 if compressor is None else compressor.omega(objective.dim),
+            )  # fmt: skip
 
         with _under("rates"):
             rates = scenario.rates.solve(graph, lambda unit: method.demand(facts(unit)))
         known = facts(rates)
-        refusal = method.refuses(known)
+        refusal = _needs_inverse(method, objective) or method.refuses(known)
         if refusal is not None:
             raise Refused(refusal)
         recorded = None
         if scenario.clocks.trace is not None:
             with _under("clocks", "trace"):
                 recorded = read_events(scenario.clocks.trace, graph)
-                if method.computes != "clock" and (recorded[2] < 0).any():
+                if method.computes not in {"clock", "busy"} and (recorded[2] < 0).any():
                     raise ScenarioError(f"holds gradients, and {method.name} computes none", allowed="kind 1 only")
         world = cls(scenario, graph, objective, rates, known, recorded)
         with _under("init"):
@@ -110,8 +120,32 @@ class World:
 
     @property
     def message_bits(self) -> int:
-        """Size of one message in bits."""
-        return self.scenario.wire.message_bits(self.method.payload, self.objective.dim)
+        """Size in bits of one message that is not compressed."""
+        return self.scenario.wire.message_bits(self.method.letter(), self.objective.dim)
+
+    @cached_property
+    def compressor_constants(self) -> dict[str, float]:
+        """The compressor's constants, the row `c`."""
+        compressor = self.scenario.compressor
+        width = self.scenario.wire.float_bits
+        return {} if compressor is None else compressor.constants(self.objective.dim, width)
+
+    @cached_property
+    def turns(self) -> int:
+        """How many times per round everybody talks to all neighbours."""
+        return self.method.turns(self.facts) if self.method.talks == "round" else 1
+
+    @cached_property
+    def first_sample(self) -> NDArray[np.int64]:
+        """Node i owns the samples `first_sample[i]` to `first_sample[i + 1] - 1`; a server none; `(n + 1,)`."""
+        first = self.objective.first
+        return np.concatenate([[0], first]) if self.method.server else first
+
+    @cached_property
+    def inverse_rows(self) -> tuple[Any, NDArray[np.int64]]:
+        """What the conjugate and proximal oracles of the nodes answer from: rows, and where each node's start `(n + 1,)`."""
+        rows, first = self.objective.inverse
+        return rows, np.concatenate([[0], first]) if self.method.server else first
 
     @cached_property
     def init(self) -> Init:
@@ -120,16 +154,24 @@ class World:
         return self.scenario.init or Init.parse(default)
 
     def start_rows(self) -> Any:
-        """Return fresh rows `(n,)` of the nodes at time 0."""
-        rows = zeros({**NODE, **self.method.node}, self.objective.dim, self.graph.n)
+        """Return fresh rows `(n,)` of the nodes at time 0, before `Method.begin`."""
+        rows = zeros(self.method.fields(), self.objective.dim, self.graph.n)
         self.init.fill(rows, self.method.vectors(), self.method.primal, self.objective, self.seed)
         return rows
 
-    def link_weights(self) -> NDArray[np.float64]:
-        """Return the Metropolis weight 1 / (1 + max(degree_i, degree_j)) of every directed link, `(2m,)`."""
-        degree = self.graph.degree
-        own = np.repeat(degree, degree)
-        return 1.0 / (1.0 + np.maximum(own, degree[self.graph.nbr]))
+    def start(self, linked: bool = True) -> tuple[Any, Any]:
+        """Return fresh rows of the nodes `(n,)` and of the directed links `(2m,)` at time 0.
+
+        Without `linked` nothing looks at the links, and there is one row of them.
+        """
+        nodes = self.start_rows()
+        count = len(self.graph.nbr) if linked else 0
+        links = zeros(self.method.link_fields(), self.objective.dim, max(1, count))
+        if count:
+            assert isinstance(self.facts.mixing, Mixing)
+            links.weight[:] = self.facts.mixing.weights[self.graph.edge_of_slot]
+        self.method.begin(nodes, links[:count], self.graph, self.facts)
+        return nodes, links
 
     @cached_property
     def optimum(self) -> Optimum | None:
@@ -148,18 +190,45 @@ class World:
 
     def events(self) -> Source:
         """Return a fresh source of this world's events."""
+        from gossipsim.engines import sources
         from gossipsim.engines.events import Events, PoissonClocks, Recording
 
         if self.recorded is not None:
             return Recording(Events(*self.recorded))
-        node_rate, edge_rates = self.method.clocks(self.facts)
-        return PoissonClocks(self.seed, self.graph.n, node_rate, self.graph.edges, edge_rates)
+        method, graph = self.method, self.graph
+        compute, latency = self.scenario.fleet.duration(method.computes), self.scenario.wire.latency
+        if method.talks == "round":
+            workers = graph.n - method.server if method.computes == "round" else 0
+            return sources.Rounds(self.seed, workers, compute, 2 * graph.m, self.turns, latency)
+        if method.talks == "route":
+            return sources.Hops(self.seed, compute, latency)
+        if method.talks == "partner":
+            return sources.BusyWorkers(self.seed, graph, compute)
+        node_rate, edge_rates = method.clocks(self.facts)
+        if self.scenario.fleet.compute is not None and node_rate > 0.0:
+            return sources.Renewals(self.seed, graph, compute, edge_rates)
+        return PoissonClocks(self.seed, graph.n, node_rate, graph.edges, edge_rates)
 
     @property
-    def event_rate(self) -> float:
-        """Expected events per unit time."""
-        node_rate, edge_rates = self.method.clocks(self.facts)
-        return float(node_rate * self.graph.n + edge_rates.sum())
+    def rates_of(self) -> dict[str, float]:
+        """Expected events, gradients and activations per unit time."""
+        method, n, m = self.method, self.graph.n, self.graph.m
+        compute, latency = self.scenario.fleet.duration(method.computes).mean, self.scenario.wire.latency.mean
+        if method.talks == "round":
+            pace = 1.0 / max(1e-300, compute * (method.computes == "round") + self.turns * latency)
+            return {"events": pace, "gradients": n * pace, "activations": self.turns * m * pace}
+        if method.talks == "route":
+            pace = 1.0 / max(1e-300, compute + latency)
+            return {"events": pace, "gradients": pace, "activations": pace}
+        if method.talks == "partner":
+            pace = n / max(1e-300, compute)
+            return {"events": 2.0 * pace, "gradients": pace, "activations": pace}
+        node_rate, edge_rates = method.clocks(self.facts)
+        gradients = float(node_rate * n) / (1.0 if self.scenario.fleet.compute is None else max(1e-300, compute))
+        activations = float(edge_rates.sum())
+        if method.computes == "exchange":
+            return {"events": activations, "gradients": 2.0 * activations, "activations": activations}
+        return {"events": gradients + activations, "gradients": gradients, "activations": activations}
 
 
 class _under:
@@ -175,10 +244,48 @@ class _under:
             fault.under(*self.key)
 
 
+def suits(scenario: Scenario, graph: Graph) -> None:
+    """Refuse, in one sentence, what a scenario asks of a method that it cannot do.
+
+    Raises
+    ------
+    Refused
+    """
+    method = scenario.method
+    name = method.name
+    if method.server and (graph.n < 2 or graph.m != graph.n - 1 or graph.degree[0] != graph.m):
+        raise Refused(f"{name} has a server, node 0, without data: it needs topology star, with at least one client")
+    if scenario.compressor is not None and not method.compressible:
+        raise Refused(f"{name} does not correct what a compressor leaves out: it runs without `compressor`")
+    computes = method.computes != "never"
+    if not scenario.sampling.exact and not (computes and method.oracle == "gradient"):
+        raise Refused(f"{name} asks for no gradient that `sampling` could estimate")
+    if scenario.sampling.batch is not None and not scenario.problem.sampled:
+        raise Refused(f"problem {scenario.problem.name} has no samples that `sampling.batch` could draw")
+    if scenario.clocks.trace is not None and method.talks in {"round", "route"}:
+        raise Refused(f"{name} works in rounds or hops, and a recording holds gradients and exchanges")
+    if scenario.fleet.compute is not None and method.computes in {"never", "exchange"}:
+        raise Refused(f"{name} computes within an exchange or not at all, and `fleet.compute` has no place in it")
+    delayed = not isinstance(scenario.wire.latency, Constant) or scenario.wire.latency.value > 0.0
+    if delayed and method.talks in {"clock", "partner"}:
+        raise Refused(f"the exchanges of {name} are instantaneous: `wire.latency` is for methods in rounds and for tokens")
+
+
+def _needs_inverse(method: Method, objective: Objective) -> str | None:
+    problem = objective.problem
+    if method.oracle == "gradient":
+        return None
+    if type(problem).resolvent is None:
+        return f"{method.name} needs the {method.oracle} oracle, and problem {problem.name} defines no kernel `resolvent`"
+    if method.oracle == "conjugate" and not objective.mu > 0.0:
+        return f"{method.name} asks for gradients of f_i^*, which need strongly convex f_i, here mu = 0: give l2 > 0"
+    return None
+
+
 def _fits(graph: Graph, objective: Objective, method: Method) -> None:
     import psutil
 
-    size = layout({**NODE, **method.node}, objective.dim).itemsize * graph.n
+    size = layout(method.fields(), objective.dim).itemsize * graph.n
     free = psutil.virtual_memory().available * _MEMORY_SHARE
     if 3 * size > free:
         raise ScenarioError(

@@ -87,12 +87,16 @@ class Engine(ABC):
     def record(
         self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
     ) -> Records:
-        """Run up to the limits, recording at places on an axis: "until" (time), "events", "gradients" or "activations".
+        """Run up to the limits, recording at places on an axis: "until" (time), "events", "gradients", "activations" or "bits".
+
+        Where one event passes several places there is one record.
 
         Stops after a record whose error is at most `goal`. Ends early when a limit is reached or no event is left.
         """
         found = [NOTHING]
         for place in places.tolist():
+            if axis != "until" and getattr(self.state.counts, axis) >= place:
+                continue
             try:
                 self.advance(limits.before(axis, place))
             except Diverged as fault:

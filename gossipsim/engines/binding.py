@@ -9,52 +9,97 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.engines import cache
-from gossipsim.engines.lowering import CONTEXT, Lowered
+from gossipsim.engines.lowering import CONTEXT, SETTINGS, Lowered
+from gossipsim.engines.pieces import batch_offset
 from gossipsim.errors import Refused
 from gossipsim.flow import FlowForm, spectral_form
-from gossipsim.rows import LINK, constants_row, zeros
+from gossipsim.rows import constants_row, zeros
 from gossipsim.world import World
 
 
-def lowered(world: World) -> tuple[Lowered, FlowForm | None]:
-    """Return the generator of this world's compiled code, and its flow."""
+def flow_of(world: World) -> FlowForm | None:
+    """Return the flow of a world's method between events, or None."""
     matrix = world.method.flow_matrix(world.facts)
-    flow = None if matrix is None else spectral_form(matrix)
-    problem = world.objective
-    return Lowered(world.method, type(problem.problem), problem.dim, world.constants, problem.constants, flow), flow
+    return None if matrix is None else spectral_form(matrix)
 
 
 class Binding:
     """Node and link rows of a world, and the addresses that compiled handlers work on."""
 
     def __init__(self, world: World) -> None:
-        self.lowered, flow = lowered(world)
-        method, objective, graph = world.method, world.objective, world.graph
-        self.nodes = world.start_rows()
-        linked = self.lowered.uses_links
-        self.links = zeros({**LINK, **method.link}, objective.dim, max(1, len(graph.nbr)) if linked else 1)
-        if linked:
-            self.links.weight[: len(graph.nbr)] = world.link_weights()
-        scratch = np.zeros(self.lowered.scratch_bytes() // 8 + 8)
+        flow = flow_of(world)
+        self.lowered = lowered = Lowered.of(world, flow)
+        objective, graph, method = world.objective, world.graph, world.method
+        linked = lowered.uses_links
+        self.nodes, self.links = world.start(linked)
+        boxes = len(graph.nbr) if lowered.per_link else graph.n
+        self.letters = zeros(method.letter(), objective.dim, max(2, boxes if method.talks == "round" else 2))
+        self.said = np.zeros(max(1, boxes if method.talks == "round" else 1), dtype=np.int64)
+        self.tally = np.zeros(4, dtype=np.int64)
+        self.token = np.array([0, -1, 0, 0], dtype=np.int64)
+        self.sends = np.zeros(graph.n if lowered.compressor is not None else 1, dtype=np.int64)
+        self.gathered = np.zeros((2, graph.n), dtype=np.int64)
+        batch = world.scenario.sampling.batch or 0
+        scratch = np.zeros((batch_offset(lowered) + batch * lowered.size("SAMPLE")) // 8 + 8)
+        rows, first = world.inverse_rows if method.oracle != "gradient" else (objective.samples, np.zeros(1))
+        nothing = np.zeros((1, 2))
+        parts: dict[str, Any] = {
+            "nodes": self.nodes,
+            "links": self.links,
+            "first_link": graph.ptr if linked else nothing,
+            "slots": graph.slot if linked else nothing,
+            "p": constants_row(world.constants),
+            "flow": constants_row(flow.constants if flow else {}),
+            "q": constants_row(objective.constants),
+            "samples": objective.samples,
+            "first_sample": world.first_sample,
+            "scratch": scratch,
+            "tally": self.tally,
+            "letters": self.letters,
+            "said": self.said,
+            "nbr": graph.nbr if linked else nothing,
+            "reverse": graph.reverse if linked else nothing,
+            "settings": _settings(world),
+            "c": constants_row(world.compressor_constants),
+            "inverse": rows,
+            "first_inverse": first,
+            "token": self.token,
+            "gathered": self.gathered,
+            "sends": self.sends,
+        }
+        whole = {"first_link", "slots", "first_sample", "nbr", "reverse", "first_inverse"}
         self._kept: list[NDArray[Any]] = [
-            self.nodes,
-            self.links,
-            np.ascontiguousarray(graph.ptr if linked else np.zeros(1), dtype=np.int64),
-            np.ascontiguousarray(graph.slot if linked else np.zeros((1, 2)), dtype=np.int64),
-            constants_row(world.constants),
-            constants_row(flow.constants if flow else {}),
-            constants_row(objective.constants),
-            objective.samples,
-            np.ascontiguousarray(objective.first, dtype=np.int64),
-            scratch,
+            np.ascontiguousarray(parts[name], dtype=np.int64) if name in whole else parts[name] for name in CONTEXT
         ]
-        assert len(self._kept) == len(CONTEXT)
         self._context = np.array([part.ctypes.data for part in self._kept], dtype=np.int64)
 
     @property
     def address(self) -> int:
         """Address of the context."""
         return int(self._context.ctypes.data)
+
+    @property
+    def state(self) -> list[NDArray[Any]]:
+        """Everything that events change: rows of nodes and links, messages under way, counters."""
+        return [self.nodes, self.links, self.letters, self.token, self.sends]
+
+
+def _settings(world: World) -> Any:
+    row = zeros(SETTINGS, 1, 1)
+    sampling = world.scenario.sampling
+    values = {
+        "n": world.graph.n,
+        "hub": int(world.method.server),
+        "turns": world.turns,
+        "batch": sampling.batch or 0,
+        "seed_low": world.seed & 0xFFFFFFFF,
+        "seed_high": world.seed >> 32,
+        "width": world.scenario.wire.float_bits,
+        "noise": sampling.noise,
+    }
+    for name, value in values.items():
+        row[name] = value
+    return row
 
 
 def compile_module(kind: str, world: World, source: str) -> ModuleType:

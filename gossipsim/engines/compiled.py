@@ -10,14 +10,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from gossipsim.engines import handlers
 from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.cache import driver
-from gossipsim.engines.events import COUNTED, Counts, Events, Limits, Tape
+from gossipsim.engines.events import COUNTED, GRADIENT, Counts, Events, Limits, Tape
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
 
+_NO_LIMIT = 1 << 62
 _AHEAD, _CACHE = 4, 1 << 22
 """How many events ahead rows are prefetched, and the size in bytes from which that pays."""
 
@@ -43,24 +45,28 @@ class Compiled(Engine):
     def __init__(self, world: World) -> None:
         self.world = world
         self.binding = Binding(world)
-        self.handlers = compile_module("handlers", world, self.binding.lowered.source())
+        self.handlers = compile_module("handlers", world, handlers.source(self.binding.lowered))
         self.state = State(self.binding.nodes, self.binding.links, Counts())
         self.tape = Tape(world.events())
         rows, samples = self.state.nodes, world.objective.samples
         ahead = _AHEAD if rows.nbytes + samples.nbytes > _CACHE else 0
-        self.memory = np.array([ahead, rows.ctypes.data, rows.itemsize, samples.ctypes.data, samples.itemsize, 0])
+        bits = 0 if world.scenario.compressor is not None else world.message_bits
+        self.memory = np.array(
+            [ahead, rows.ctypes.data, rows.itemsize, samples.ctypes.data, samples.itemsize, 0, bits, _NO_LIMIT]
+        )
         self.points = np.empty((world.graph.n, world.objective.dim))
-        self.message_bits = world.message_bits
+        self.together = world.method.talks in {"round", "route"}
         self._nowhere = np.zeros(world.objective.dim)
-        self._past_nodes, self._past_links = np.empty_like(rows), np.empty_like(self.state.links)
+        self._past = [np.empty_like(part) for part in self.binding.state]
         self._remember()
 
     def _remember(self) -> None:
-        state = self.state
-        np.copyto(self._past_nodes, state.nodes)
-        np.copyto(self._past_links, state.links)
-        self._past = (replace(state.counts), state.now, self.tape.position)
-        self._memory_ends = state.counts.events + 65536 + 16 * len(state.nodes)
+        state, n = self.state, len(self.state.nodes)
+        for copy, part in zip(self._past, self.binding.state, strict=True):
+            np.copyto(copy, part)
+        self._past_place = (replace(state.counts), state.now, self.tape.position)
+        each = n if self.world.method.talks == "round" else 1
+        self._memory_ends = state.counts.events + (65536 + 16 * n) // each + 1
 
     @property
     def exhausted(self) -> bool:
@@ -73,7 +79,10 @@ class Compiled(Engine):
             events = self.tape.take(limits, self.state.counts)
             if len(events.t) == 0:
                 return
-            self._walk(events, _NO_MARKS, _NO_TIMES, self._nowhere, -inf)
+            if self.together:
+                self._walk_together(events, "until", _NO_TIMES, limits, self._nowhere, -inf)
+            else:
+                self._walk(events, _NO_MARKS, _NO_TIMES, limits, self._nowhere, -inf)
             self._look_back()
 
     def _look_back(self) -> None:
@@ -95,12 +104,16 @@ class Compiled(Engine):
             events = self.tape.take(limits.before(axis, float(places[-1])), self.state.counts)
             if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
                 break
-            marks = _marks(axis, places, events, self.state.counts)
-            times = places[: len(marks)] if axis == "until" else events.t[marks - 1]
-            before = np.array(self.state.counts.row())
-            values, done = self._walk(events, marks, times, target, goal)
-            found.append(Records(times[: len(values)], before + self._counted(done[: len(values)]), values))
-            places = places[len(values) :]
+            if self.together:
+                records = self._walk_together(events, axis, places, limits, target, goal)
+            else:
+                records = self._walk_alone(events, axis, places, limits, target, goal)
+            found.append(records)
+            values = records.values
+            if axis == "until":
+                places = places[len(values) :]
+            else:
+                places = places[places > getattr(self.state.counts, axis)]
             try:
                 self._look_back()
             except Diverged as fault:
@@ -111,53 +124,103 @@ class Compiled(Engine):
         return Records.join(found)
 
     def _counted(self, done: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return what rows of (events, gradients, exchanges, messages) amount to in the order of `COUNTED`."""
+        """Return all counts after rows of (events, gradients, activations, messages, bits) since now."""
         counted = np.zeros((len(done), len(COUNTED)), dtype=np.int64)
-        counted[:, :4] = done
-        counted[:, 4] = done[:, 3] * self.message_bits
-        return counted
+        counted[:, :5] = done
+        return counted + np.array(self.state.counts.row())
+
+    def _walk_alone(
+        self,
+        events: Events,
+        axis: str,
+        places: NDArray[np.float64],
+        limits: Limits,
+        target: NDArray[np.float64],
+        goal: float,
+    ) -> Records:
+        """Run gradients and exchanges, measuring at places on an axis."""
+        marks = _marks(axis, places, events, self.state.counts)
+        times = places[: len(marks)] if axis == "until" else events.t[marks - 1]
+        values, counts = self._walk(events, marks, times, limits, target, goal)
+        return Records(times[: len(values)], counts, values)
 
     def _walk(
         self,
         events: Events,
         marks: NDArray[np.int64],
         times: NDArray[np.float64],
+        limits: Limits,
         target: NDArray[np.float64],
         goal: float,
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Run events, measuring at marks; put back what a reached goal leaves over.
+        """Run gradients and exchanges, measuring at marks; put back what a goal or limit leaves over.
 
-        Returns error and consensus, and (events, gradients, exchanges, messages), at every mark passed.
+        Returns error and consensus, and all counts, at every mark passed.
         """
-        values, done = np.zeros((len(marks), 2)), np.empty((len(marks) + 1, 4), dtype=np.int64)
+        values, done = np.zeros((len(marks), 2)), np.empty((len(marks) + 1, 5), dtype=np.int64)
         code = self.handlers
+        self.memory[7] = _NO_LIMIT if limits.bits == inf else limits.bits - self.state.counts.bits
         passed = driver().walk(
             code.on_gradient.address, code.on_exchange.address, code.on_measure.address, self.binding.address,
-            self.memory, self.world.objective.first, *events, marks, times, goal, self.points, target, values, done,
+            self.memory, self.binding.tally, self.world.first_sample, *events, marks, times, goal, self.points, target,
+            values, done,
         )  # fmt: skip
         early = passed > 0 and values[passed - 1, 0] <= goal
-        end = self._counted(done[passed - early : passed - early + 1])[0]
-        ran = int(end[0])
+        counts = self._counted(done)
+        self._arrive(events, int(done[passed - early, 0]), counts[passed - early])
+        return values[:passed], counts[:passed]
+
+    def _walk_together(
+        self,
+        events: Events,
+        axis: str,
+        places: NDArray[np.float64],
+        limits: Limits,
+        target: NDArray[np.float64],
+        goal: float,
+    ) -> Records:
+        """Run rounds or hops of a token, measuring at places on an axis."""
+        size = len(places) + 1
+        values, times, done = np.zeros((size, 2)), np.empty(size), np.empty((size, 5), dtype=np.int64)
+        code, counts = self.handlers, self.state.counts
+        column = -1 if axis == "until" else COUNTED.index(axis)
+        left = places if axis == "until" else places - getattr(counts, axis)
+        room = np.array([limits.gradients - counts.gradients, limits.activations - counts.activations, limits.bits - counts.bits])
+        passed = driver().walk_together(
+            code.on_event.address, code.on_measure.address, self.binding.address, self.binding.tally, counts.events, events.t,
+            column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points, target, values, times, done,
+        )  # fmt: skip
+        whole = self._counted(done[: passed + 1])
+        self._arrive(events, int(done[passed, 0]), whole[passed])
+        return Records(times[:passed], whole[:passed], values[:passed])
+
+    def _arrive(self, events: Events, ran: int, counts: NDArray[np.int64]) -> None:
+        """Note that so many of the events have run."""
         self.tape.place -= len(events.t) - ran
-        self.state.counts.take(self.state.counts.row() + end)
+        self.state.counts.take(counts)
         if ran:
             self.state.now = float(events.t[ran - 1])
-        return values[:passed], done[:passed]
 
     def check(self) -> None:
         """Raise `Diverged` with the first node and time at which the state stopped being finite."""
         state = self.state
         if not len(nonfinite(state.nodes)):
             return
-        state.counts, state.now, position = self._past
-        state.nodes[:], state.links[:] = self._past_nodes, self._past_links
+        state.counts, state.now, position = self._past_place
+        for copy, part in zip(self._past, self.binding.state, strict=True):
+            np.copyto(part, copy)
         self.tape = Tape(self.world.events(), *position)
         while True:
             event = self.tape.take(Limits(events=1), Counts())
-            self._walk(event, _NO_MARKS, _NO_TIMES, self._nowhere, -inf)
-            for node in (int(event.i[0]), int(event.j[0])):
-                if node >= 0 and len(nonfinite(state.nodes[node : node + 1])):
-                    raise Diverged(node, float(event.t[0]))
+            if self.together:
+                self._walk_together(event, "until", _NO_TIMES, Limits(), self._nowhere, -inf)
+                touched = nonfinite(state.nodes)
+            else:
+                self._walk(event, _NO_MARKS, _NO_TIMES, Limits(), self._nowhere, -inf)
+                ends = [int(node) for node in (event.i[0], event.j[0]) if node >= 0]
+                touched = np.array([node for node in ends if len(nonfinite(state.nodes[node : node + 1]))], dtype=np.int64)
+            if len(touched):
+                raise Diverged(int(touched[0]), float(event.t[0]))
 
 
 def _marks(axis: str, places: NDArray[np.float64], events: Events, counts: Counts) -> NDArray[np.int64]:
@@ -171,6 +234,6 @@ def _marks(axis: str, places: NDArray[np.float64], events: Events, counts: Count
     if axis == "events":
         marks = (places - counts.events).astype(np.int64)
     else:
-        reached = np.cumsum(events.j < 0 if axis == "gradients" else events.j >= 0) + getattr(counts, axis)
+        reached = np.cumsum(events.j == GRADIENT if axis == "gradients" else events.j >= 0) + getattr(counts, axis)
         marks = np.searchsorted(reached, places, side="left") + 1
     return marks[marks <= len(events.t)]

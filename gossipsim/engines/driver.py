@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from numba import int32, int64, njit, uint64
 
-from gossipsim.engines.pointers import call_exchange, call_gradient, call_measure, prefetch
-from gossipsim.stream import philox, unit
+from gossipsim.engines.draws import LOW, SHIFT, ZERO, philox, unit
+from gossipsim.engines.pointers import call_event, call_exchange, call_gradient, call_measure, prefetch
 
-_philox = njit(philox, inline="always")  # inlined into the loop it vectorises: five times faster
-_unit = njit(unit, inline="always")
-_LOW, _SHIFT, _ZERO = np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(0)
 _FURTHEST = 16384  # bytes of one node's samples worth asking for
+_NO_LIMIT = 1 << 62
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
 
 
@@ -31,13 +29,13 @@ def sample(  # type: ignore[no-untyped-def]
     One pass per step, so that the compiler can vectorise the generator.
     """
     total = node_total + edge_total
-    key_low, key_high = seed & _LOW, seed >> _SHIFT
+    key_low, key_high = seed & LOW, seed >> SHIFT
     count, m = uint64(t.size), ends.shape[0]
     for k in range(count):
         index = first + k
-        a, b, c, d = _philox(index & _LOW, index >> _SHIFT, _ZERO, _ZERO, key_low, key_high)
-        t[k] = _unit(a, b)
-        v[k] = _unit(c, d)
+        a, b, c, d = philox(index & LOW, index >> SHIFT, ZERO, ZERO, key_low, key_high)
+        t[k] = unit(a, b)
+        v[k] = unit(c, d)
     for k in range(count):
         t[k] = -math.log(t[k]) / total
     for k in range(count):
@@ -77,6 +75,11 @@ def _ask_for(k, memory, first_sample, i, j):  # type: ignore[no-untyped-def]
             prefetch(samples + line)
 
 
+@njit(inline="always")
+def _count(row, events, gradients, exchanges, messages, bits):  # type: ignore[no-untyped-def]
+    row[0], row[1], row[2], row[3], row[4] = events, gradients, exchanges, messages, bits
+
+
 @njit("void(i8, i8, f8, f8[:,::1], f8[::1], f8[::1])", **_OPTIONS)
 def measure(on_measure, context, t, X, target, values):  # type: ignore[no-untyped-def]
     """Fill X `(n, d)` with every node's primal point at time t; set `values` to the error and the consensus distance."""
@@ -84,7 +87,7 @@ def measure(on_measure, context, t, X, target, values):  # type: ignore[no-untyp
 
 
 @njit(
-    "i8(i8, i8, i8, i8, i8[::1], i8[::1], f8[::1], i4[::1], i4[::1], i4[::1],"
+    "i8(i8, i8, i8, i8, i8[::1], i8[::1], i8[::1], f8[::1], i4[::1], i4[::1], i4[::1],"
     " i8[::1], f8[::1], f8, f8[:,::1], f8[::1], f8[:,::1], i8[:,::1])",
     **_OPTIONS,
 )
@@ -94,6 +97,7 @@ def walk(  # type: ignore[no-untyped-def]
     on_measure,
     context,
     memory,
+    tally,
     first_sample,
     t,
     i,
@@ -109,14 +113,17 @@ def walk(  # type: ignore[no-untyped-def]
 ):
     """Run a block of events in order, measuring before the events number `marks` at the times `times`.
 
-    Row r of `values` takes error and consensus, row r of `counts` the events, gradients, exchanges and messages until mark r; the
-    last row of `counts` is for the end. Stops at a mark whose error is at most `goal`. Returns the number of marks passed.
+    Row r of `values` takes error and consensus, row r of `counts` the events, gradients, exchanges, messages and bits until mark
+    r; the row after the last mark passed is for the end. Stops at a mark whose error is at most `goal`, or when the bits reach
+    their limit. Returns the number of marks passed.
 
     `memory` holds how many events ahead to ask for rows (0: they fit in the cache anyway), then address and size of the
-    nodes' rows and of the samples' rows, and whether marks need the error only.
+    nodes' rows and of the samples' rows, whether marks need the error only, bits of a message and limit of bits. `tally` counts
+    what exchanges add besides: gradients at 0, bits of compressed messages at 3.
     """
-    ahead = memory[0]
+    ahead, size, room = memory[0], memory[6], memory[7]
     gradients, exchanges, messages, at = 0, 0, 0, 0
+    tally[:] = 0
     X_at, target_at = X.ctypes.data, target.ctypes.data
     for r in range(uint64(marks.size + 1)):
         stop = marks[r] if r < marks.size else t.size
@@ -128,10 +135,61 @@ def walk(  # type: ignore[no-untyped-def]
             else:
                 exchanges += 1
                 messages += call_exchange(on_exchange, context, edge[k], i[k], j[k], t[k])
+                if room < _NO_LIMIT and messages * size + tally[3] >= room:
+                    _count(counts[r], k + 1, gradients + tally[0], exchanges, messages, messages * size + tally[3])
+                    return r
         at = stop
-        counts[r, 0], counts[r, 1], counts[r, 2], counts[r, 3] = at, gradients, exchanges, messages
+        _count(counts[r], at, gradients + tally[0], exchanges, messages, messages * size + tally[3])
         if r < marks.size:
             call_measure(on_measure, context, X.shape[0], times[r], X_at, target_at, values[r].ctypes.data, memory[5])
             if values[r, 0] <= goal:
                 return r + 1
     return marks.size
+
+
+@njit(
+    "i8(i8, i8, i8, i8[::1], i8, f8[::1], i8, f8[::1], b1, f8[::1], f8, i8, f8[:,::1], f8[::1], f8[:,::1], f8[::1], i8[:,::1])",
+    **_OPTIONS,
+)
+def walk_together(  # type: ignore[no-untyped-def]
+    on_event, on_measure, context, tally, first, t, axis, places, to_the_end, limits, goal, simple, X, target, values, times, counts
+):
+    """Run rounds, or hops of a token, number `first`, `first + 1`, ... at the times t, measuring at places on an axis.
+
+    The axis is -1 for time, else a column of `counts`: events, gradients, exchanges, messages, bits, of this call. On the time axis
+    a place is measured before the first event that is not earlier; `to_the_end` says that no event before the last place
+    is left. On the others it is measured after the event that reaches it, once if that reaches several.
+
+    Row r of `values`, `times` and `counts` belongs to the r-th record; the row after the last is for the end. Stops after a record
+    whose error is at most `goal`, and where a count reaches its limit. Returns the number of records.
+    """
+    X_at, target_at = X.ctypes.data, target.ctypes.data
+    tally[:] = 0
+    r, done, place = 0, 0, 0
+    for k in range(uint64(t.size + 1)):
+        while axis < 0 and place < places.size and (places[place] <= t[k] if k < t.size else to_the_end):
+            call_measure(on_measure, context, X.shape[0], places[place], X_at, target_at, values[r].ctypes.data, simple)
+            _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+            times[r] = places[place]
+            r, place = r + 1, place + 1
+            if values[r - 1, 0] <= goal:
+                _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+                return r
+        if k == t.size:
+            break
+        call_event(on_event, context, first + int64(k), t[k])
+        done += 1
+        _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+        if axis >= 0 and place < places.size and counts[r, axis] >= places[place]:
+            call_measure(on_measure, context, X.shape[0], t[k], X_at, target_at, values[r].ctypes.data, simple)
+            times[r] = t[k]
+            while place < places.size and counts[r, axis] >= places[place]:
+                place += 1
+            r += 1
+            _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+            if values[r - 1, 0] <= goal or place == places.size:
+                return r
+        if tally[0] >= limits[0] or tally[1] >= limits[1] or tally[3] >= limits[2]:
+            return r
+    _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+    return r

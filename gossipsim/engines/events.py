@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from gossipsim.engines.cache import driver
 
 BLOCK = 16384
+GRADIENT, ROUND, HOP = -1, -2, -3
+"""What the column `j` says of an event that is not an exchange."""
 COUNTED = ("events", "gradients", "activations", "messages", "bits", "lost")
 
 
 class Events(NamedTuple):
-    """Consecutive events; `j` and `edge` are -1 for a gradient. Shapes `(K,)`."""
+    """Consecutive events, shapes `(K,)`; `edge` is -1 and `j` is GRADIENT, ROUND or HOP unless it is an exchange."""
 
     t: NDArray[np.float64]
     i: NDArray[np.int32]
@@ -37,6 +39,7 @@ class Limits:
     events: float = inf
     gradients: float = inf
     activations: float = inf
+    bits: float = inf
 
     def before(self, axis: str, place: float) -> Limits:
         """Return the limits with one of them drawn closer."""
@@ -57,7 +60,10 @@ class Counts:
     def reached(self, limits: Limits) -> bool:
         """Return whether a count stands at its limit."""
         return (
-            self.events >= limits.events or self.gradients >= limits.gradients or self.activations >= limits.activations
+            self.events >= limits.events
+            or self.gradients >= limits.gradients
+            or self.activations >= limits.activations
+            or self.bits >= limits.bits
         )
 
     def row(self) -> tuple[int, ...]:
@@ -196,7 +202,7 @@ class Tape:
             stop = int(np.searchsorted(waiting.t, limits.until, side="left"))
         stop = int(min(stop, limits.events - counts.events))
         for limit, done, mine in (
-            (limits.gradients, counts.gradients, waiting.j < 0),
+            (limits.gradients, counts.gradients, waiting.j == GRADIENT),
             (limits.activations, counts.activations, waiting.j >= 0),
         ):
             if limit < inf:

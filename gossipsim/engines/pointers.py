@@ -72,6 +72,12 @@ def call_gradient(typingctx: Any, address: Any, context: Any, i: Any, t: Any) ->
 
 
 @intrinsic
+def call_event(typingctx: Any, address: Any, context: Any, number: Any, t: Any) -> Any:
+    """Call `on_event(context, number, t)` at this address."""
+    return _call(types.int64, types.int64, types.int64, types.float64)
+
+
+@intrinsic
 def call_measure(
     typingctx: Any, address: Any, context: Any, n: Any, t: Any, points: Any, target: Any, values: Any, simple: Any
 ) -> Any:

@@ -11,9 +11,10 @@ import simpy
 from numpy.typing import NDArray
 from simpy.events import NORMAL
 
-from gossipsim.engines.base import Engine, State
+from gossipsim.engines.base import Engine, State, nonfinite
 from gossipsim.engines.events import Counts, Limits, Tape
-from gossipsim.engines.verbs import CompiledVerbs, InterpretedVerbs, Verbs
+from gossipsim.engines.interpreted import InterpretedVerbs
+from gossipsim.engines.verbs import CompiledVerbs, Verbs
 from gossipsim.errors import Diverged, Refused
 from gossipsim.world import World
 
@@ -57,19 +58,33 @@ class Processes(Engine):
         self.verbs = _verbs(world)
         self.state = State(self.verbs.nodes, self.verbs.links, Counts())
         self.tape = Tape(world.events())
+        if world.method.talks in {"round", "route"}:
+            self.bell = Bell(self.env)
+            self.env.process(self.rounds() if world.method.talks == "round" else self.token())
+            self.env.process(self.metronome())
+            return
         self.node_bells = [Bell(self.env) for _ in range(world.graph.n)]
         self.link_bells = [Bell(self.env) for _ in range(world.graph.m)]
         for i, bell in enumerate(self.node_bells):
             self.env.process(self.node(i, bell))
         for edge, bell in enumerate(self.link_bells):
-            self.env.process(self.link(edge, bell))
+            self.env.process(self.exchanging_link(edge, bell) if self._asks else self.link(edge, bell))
         self.env.process(self.clock())
+
+    @property
+    def _asks(self) -> bool:
+        return self.world.method.computes == "exchange"
 
     def clock(self) -> Process:
         """Ring a node or a link whenever one of the superposed clocks ticks."""
         for t, i, j, edge in self.tape:
             bell = self.node_bells[i] if j < 0 else self.link_bells[edge]
             yield bell.ring(t)
+
+    def metronome(self) -> Process:
+        """Ring whenever a round, or a hop of the token, is due."""
+        for t, *_ in self.tape:
+            yield self.bell.ring(t)
 
     def node(self, i: int, bell: Bell) -> Process:
         """Compute a gradient whenever the bell rings."""
@@ -89,34 +104,130 @@ class Processes(Engine):
 
     def link(self, edge: int, bell: Bell) -> Process:
         """Exchange messages between the two ends whenever the bell rings."""
-        verbs, counts, bits = self.verbs, self.state.counts, self.world.message_bits
+        verbs, counts = self.verbs, self.state.counts
         (i, j), (at_i, at_j) = self.world.graph.edges[edge].tolist(), self.world.graph.slot[edge].tolist()
         while True:
             t = yield bell.rung
             verbs.advance(i, t)
             verbs.advance(j, t)
-            said_i = verbs.message(i, at_i, t, 0)
-            said_j = verbs.message(j, at_j, t, 1)
-            fine_i = verbs.receive(i, at_i, t, 1) if said_j else True
-            fine_j = verbs.receive(j, at_j, t, 0) if said_i else True
-            said = said_i + said_j
-            counts.messages += said
-            counts.bits += said * bits
+            bits_i = verbs.message(i, at_i, t, 0)
+            bits_j = verbs.message(j, at_j, t, 1)
+            fine_i = verbs.receive(i, at_i, t, 1) if bits_j >= 0 else True
+            fine_j = verbs.receive(j, at_j, t, 0) if bits_i >= 0 else True
+            if bits_i >= 0:
+                counts.messages += 1
+                counts.bits += bits_i
+            if bits_j >= 0:
+                counts.messages += 1
+                counts.bits += bits_j
             counts.activations += 1
             counts.events += 1
             self.state.now = t
             if not (fine_i and fine_j):
                 raise Diverged(j if fine_i else i, t)
 
+    def exchanging_link(self, edge: int, bell: Bell) -> Process:
+        """Let both ends ask their oracles and then exchange messages, whenever the bell rings."""
+        verbs, counts, ends = self.verbs, self.state.counts, self.world.graph.edges[edge].tolist()
+        inner = Bell(self.env)
+        exchange = self.link(edge, inner)
+        next(exchange)
+        while True:
+            t = yield bell.rung
+            for i in ends:
+                verbs.advance(i, t)
+            for i in ends:
+                if verbs.query(i, t):
+                    verbs.oracle(i)
+                    verbs.step(i, t)
+                    counts.gradients += 1
+            exchange.send(t)
+
+    def rounds(self) -> Process:
+        """Let everybody compute, and then, turn after turn, everybody speak and everybody hear."""
+        verbs, counts, graph, method = self.verbs, self.state.counts, self.world.graph, self.world.method
+        first, neighbours, reverse = graph.ptr.tolist(), graph.nbr.tolist(), graph.reverse.tolist()
+        everybody, workers = range(graph.n), range(int(method.server), graph.n)
+        while True:
+            t = yield self.bell.rung
+            for i in everybody:
+                verbs.advance(i, t)
+                self.state.nodes[i].turn = 0
+                if method.computes == "round" and i in workers and verbs.query(i, t):
+                    verbs.oracle(i)
+                    verbs.step(i, t)
+                    counts.gradients += 1
+            for turn in range(self.world.turns):
+                told = {}
+                for i in everybody:
+                    self.state.nodes[i].turn = turn
+                    for slot in range(first[i + 1] - first[i]) if verbs.per_link else (0,):
+                        box = first[i] + slot if verbs.per_link else i
+                        told[box] = verbs.message(i, slot, t, box)
+                used = set()
+                for i in everybody:
+                    slots, boxes = [], []
+                    for at in range(first[i], first[i + 1]):
+                        box = reverse[at] if verbs.per_link else neighbours[at]
+                        if told[box] >= 0:
+                            slots.append(at - first[i])
+                            boxes.append(box)
+                            counts.bits += told[box]
+                            used.add(graph.edge_of_slot[at])
+                    counts.messages += len(slots)
+                    verbs.gather(i, t, slots, boxes)
+                counts.activations += len(used)
+            counts.events += 1
+            self.state.now = t
+            bad = nonfinite(self.state.nodes)
+            if len(bad):
+                raise Diverged(int(bad[0]), t)
+
+    def token(self) -> Process:
+        """Let the node that holds the token hear it, compute, and pass it on."""
+        verbs, counts, graph, method = self.verbs, self.state.counts, self.world.graph, self.world.method
+        first, neighbours, reverse = graph.ptr.tolist(), graph.nbr.tolist(), graph.reverse.tolist()
+        i, came_from = 0, -1
+        while True:
+            t = yield self.bell.rung
+            verbs.advance(i, t)
+            if came_from >= 0:
+                verbs.receive(i, came_from, t, 0)
+            if method.computes == "hop" and verbs.query(i, t):
+                verbs.oracle(i)
+                verbs.step(i, t)
+                counts.gradients += 1
+            if method.announces is not None:
+                for at in range(first[i], first[i + 1]):
+                    self.state.links[reverse[at]][method.announces] = self.state.nodes[i][method.announces]
+                counts.messages += first[i + 1] - first[i]
+                counts.bits += (first[i + 1] - first[i]) * self.world.scenario.wire.float_bits
+            verbs.carry(i)
+            slot = verbs.route(i, t, counts.events)
+            here, came_from = i, -1
+            if slot >= 0:
+                counts.bits += max(0, verbs.message(i, slot, t, 0))
+                at = first[i] + slot
+                i = neighbours[at]
+                came_from = reverse[at] - first[i]
+                counts.messages += 1
+                counts.activations += 1
+            counts.events += 1
+            self.state.now = t
+            if len(nonfinite(self.state.nodes[here : here + 1])):
+                raise Diverged(here, t)
+
     def advance(self, limits: Limits) -> None:
         """Step SimPy's queue up to the limits."""
         step, peek, counts = self.env.step, self.env.peek, self.state.counts
         until, events, gradients, activations = limits.until, limits.events, limits.gradients, limits.activations
+        bits = limits.bits
         while (
             peek() < until
             and counts.events < events
             and counts.gradients < gradients
             and counts.activations < activations
+            and counts.bits < bits
         ):
             step()
 

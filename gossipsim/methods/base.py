@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,13 @@ from gossipsim.component import Component, InputFile, Settings
 from gossipsim.errors import ScenarioError, nearest
 from gossipsim.facts import Facts, Promise
 from gossipsim.kernels import Kernel, dot, kernel, norm, total
+from gossipsim.rows import LINK, NODE, ROUND, Fields
+from gossipsim.stream import normal, uniform
 
-__all__ = ["Facts", "Flow", "Kernel", "Method", "Promise", "dot", "kernel", "norm", "total"]
+if TYPE_CHECKING:
+    from gossipsim.graph import Graph
+
+__all__ = ["Facts", "Flow", "Kernel", "Method", "Promise", "dot", "kernel", "norm", "normal", "total", "uniform"]
 
 
 class _StoredArray(Settings):
@@ -57,32 +62,63 @@ class Method(Component, kind="method"):
     The verbs are kernels; each sees one node's row and nothing else. All are optional:
 
     ==========================================  =====================================================================
-    `query(p, node, t, out) -> bool`            where a gradient is wanted (default: at `node.x`; False: not now)
-    `step(p, node, t, g)`                       a gradient g has arrived
-    `message(p, node, link, t, out) -> bool`    what to tell this neighbour (default: `node.x`; False: nothing)
+    `query(p, node, t, out) -> bool`            where the oracle is wanted (default: at the primal field; False: not now)
+    `step(p, node, t, g)`                       the oracle's answer g has arrived
+    `message(p, node, link, t, out) -> bool`    what to tell this neighbour (default: the primal field; False: nothing)
     `sent(p, node, link, t, msg)`               what really left, after compression
     `receive(p, node, links, t, inbox, slots)`  the messages `inbox[k]` of the neighbours on `links[slots[k]]`
+    `route(p, node, links, t, draw) -> int`     tokens only: slot of the next neighbour, -1 to stay
     ==========================================  =====================================================================
 
     `p` holds `constants(facts)`, `node` the fields declared in `node` plus `at` (time of its last event) and `draws`
-    (number of its gradients), `links` the fields declared in `link` plus `weight`. Vectors have shape `(d,)`.
+    (number of its oracle calls), `links` the fields declared in `link` plus `weight`. Vectors have shape `(d,)`.
+
+    When nodes act is declared, never programmed:
+
+    ============  ==========  ================================================================================
+    `computes`    `talks`     what happens
+    ============  ==========  ================================================================================
+    "clock"       "clock"     gradients on every node's Poisson clock, exchanges on every edge's
+    "never"       "clock"     exchanges only
+    "exchange"    "clock"     both ends of an exchange ask the oracle first
+    "busy"        "partner"   a node computes without pause; whenever it ends, it exchanges with a random neighbour,
+                              and then steps
+    "round"       "round"     everybody computes, then everybody tells all neighbours, `turns` times
+    "never"       "round"     the same without an oracle
+    "hop"         "route"     one token walks; the node that holds it computes and passes it on
+    ============  ==========  ================================================================================
+
+    In a round `node.turn` counts the turns from 0, and `receive` is called once per turn with all that arrived. A message
+    that does not depend on its link is made, and compressed, once per turn for all neighbours.
     """
 
     node: ClassVar[dict[str, str]] = {"x": "vector"}
     link: ClassVar[dict[str, str]] = {}
-    payload: ClassVar[int] = 1
+    payload: ClassVar[dict[str, str] | None] = None
+    """Fields of a message, as attributes of `out` and `inbox[k]`; None: a message is one vector."""
     computes: ClassVar[str] = "never"
     talks: ClassVar[str] = "clock"
     oracle: ClassVar[str] = "gradient"
+    """"gradient": g = grad f_i(out). "conjugate": g = grad f_i^*(out), and the primal field is dual: the estimate is
+    grad f_i^* of it. "prox": g = argmin_x f_i(x) - out . x + (node.rho / 2) |x|^2, with a scalar field `rho`."""
     solves: ClassVar[str] = "optimum"
     """"optimum" of the problem, or "average" of the starting points."""
     primal: ClassVar[str] = "x"
-    """Field that estimates the solution."""
+    """Field that estimates the solution (for a conjugate oracle: the dual variable that does)."""
+    server: ClassVar[bool] = False
+    """Whether node 0 is a server without data, all others its clients: needs a star."""
+    compressible: ClassVar[bool] = False
+    """Whether the method's theory allows its messages to be compressed."""
+    mixing: ClassVar[str] = "metropolis_lazy"
+    """The weights of the links (`links[k].weight`) unless the scenario's key `mixing` says otherwise."""
+    announces: ClassVar[str | None] = None
+    """Tokens only: scalar field of the node that all its neighbours learn, in a link field of the same name."""
     query: ClassVar[Kernel | None] = None
     step: ClassVar[Kernel | None] = None
     message: ClassVar[Kernel | None] = None
     sent: ClassVar[Kernel | None] = None
     receive: ClassVar[Kernel | None] = None
+    route: ClassVar[Kernel | None] = None
 
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return the numbers that the verbs read as `p.<name>`."""
@@ -91,6 +127,16 @@ class Method(Component, kind="method"):
     def flow_matrix(self, facts: Facts) -> NDArray[np.float64] | None:
         """Return the matrix A of the exact flow u' = A u between events, in the order of the vector fields, or None."""
         return None
+
+    def turns(self, facts: Facts) -> int:
+        """Return how many times per round everybody talks to all neighbours."""
+        return 1
+
+    def begin(self, nodes: Any, links: Any, graph: Graph, facts: Facts) -> None:
+        """Fill fields of the rows of nodes `(n,)` and directed links `(2m,)`, ordered as `graph.nbr`, before time 0.
+
+        `init` has been applied to the nodes, and `links.weight` holds the mixing weights.
+        """
 
     def demand(self, facts: Facts) -> float:
         """Return the total gossip rate this method asks for when the scenario gives none.
@@ -115,3 +161,18 @@ class Method(Component, kind="method"):
     def vectors(cls) -> list[str]:
         """Return the names of the node's vector fields, in order."""
         return [name for name, kind in cls.node.items() if kind == "vector"]
+
+    @classmethod
+    def fields(cls) -> Fields:
+        """Return every field of a node's row, the built-in ones first."""
+        return {**NODE, **(ROUND if cls.talks == "round" else {}), **cls.node}
+
+    @classmethod
+    def link_fields(cls) -> Fields:
+        """Return every field of a directed link's row."""
+        return {**LINK, **cls.link}
+
+    @classmethod
+    def letter(cls) -> Fields:
+        """Return the fields of a message; the one vector of a plain message is called `x`."""
+        return cls.payload or {"x": "vector"}

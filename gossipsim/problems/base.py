@@ -35,7 +35,14 @@ class Problem(Component, kind="problem"):
     """Fields of one row of `Objective.samples` and whether each is a vector `(d,)` or a scalar."""
     quadratic: ClassVar[bool] = False
     """Whether the Hessian is the same everywhere, so that one factorisation serves."""
+    sampled: ClassVar[bool] = False
+    """Whether rows are samples whose gradients average to the local gradient, so that a minibatch can be drawn."""
+    inverse_sample: ClassVar[dict[str, str] | None] = None
+    """Fields of the rows that `resolvent` reads; None: those of the samples."""
     gradient: ClassVar[Kernel]
+    resolvent: ClassVar[Kernel | None] = None
+    """`resolvent(q, rows, y, rho, out)` writes argmin_x f_i(x) - y . x + (rho / 2) |x|^2: grad f_i^*(y) for rho = 0, and
+    the proximal point of v with step 1 / rho for y = rho v."""
 
     @abstractmethod
     def build(self, n: int, seed: int) -> Objective:
@@ -44,6 +51,14 @@ class Problem(Component, kind="problem"):
     def prepare(self, objective: Objective) -> Any:
         """Return what the oracles below compute once and keep in `objective.prepared`."""
         return None
+
+    def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
+        """Return the rows that `resolvent` reads, and where each node's start, `(n + 1,)`."""
+        return objective.samples, objective.first
+
+    def smoothness_of_mean(self, objective: Objective) -> float:
+        """Return a smoothness constant of f; by default the mean of those of the f_i."""
+        return float(objective.L_i.mean())
 
     def values(self, objective: Objective, points: Vector) -> Vector:
         """Return f at `points` `(k, d)` as `(k,)`."""
@@ -152,6 +167,11 @@ class Objective:
     def prepared(self) -> Any:
         """What the problem computes once."""
         return self.problem.prepare(self)
+
+    @cached_property
+    def inverse(self) -> tuple[Rows, NDArray[np.int64]]:
+        """What the conjugate and proximal oracles read: rows, and where each node's start, `(n + 1,)`."""
+        return self.problem.inverse(self)
 
     @cached_property
     def record(self) -> Any:

@@ -11,10 +11,11 @@ from pydantic import Field
 
 from gossipsim.component import InputFile, Seed
 from gossipsim.errors import ScenarioError, nearest, shown
+from gossipsim.family import Member
 from gossipsim.problems import files
 from gossipsim.problems.base import Problem
 from gossipsim.problems.files import Table
-from gossipsim.problems.partition import Iid, PartitionField
+from gossipsim.problems.partition import Iid, Partition
 from gossipsim.problems.synthetic import Synthetic
 from gossipsim.stream import generator
 
@@ -65,7 +66,7 @@ class DataProblem(Problem):
     file: InputFile | None = None
     synthetic: Synthetic | None = None
     target: str | None = None
-    partition: PartitionField | None = None
+    partition: Annotated[Partition, Member] | None = None
     features: Scaling | None = None
     intercept: bool = False
     samples: Annotated[int, Field(ge=1)] | None = None

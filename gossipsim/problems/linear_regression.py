@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gossipsim.component import NonNegative
 from gossipsim.kernels import dot, kernel
 from gossipsim.problems import spectra
-from gossipsim.problems.base import Vector
+from gossipsim.problems.base import Objective, Rows, Vector
+from gossipsim.problems.inverse import EIGEN_SAMPLE, eigen_rows, through_eigenvectors
 from gossipsim.problems.regression import Regression
 from gossipsim.problems.synthetic import SyntheticLines
 
@@ -39,6 +40,9 @@ class LinearRegression(Regression, name="linear_regression"):
     """
 
     quadratic: ClassVar[bool] = True
+    inverse_sample = EIGEN_SAMPLE
+    resolvent = through_eigenvectors
+    steepest = 2.0
 
     l2: NonNegative = 0.0
     synthetic: SyntheticLines | None = None
@@ -51,6 +55,16 @@ class LinearRegression(Regression, name="linear_regression"):
             row = samples[j]
             r = 2.0 / len(samples) * (dot(row.a, x) - row.b)
             out[:] = out + r * row.a
+
+    def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
+        """Return the eigenvectors of H_i = (2/m_i) A_i^T A_i + l2 I."""
+        n, d = objective.n, objective.dim
+        H, b = np.empty((n, d, d)), np.empty((n, d))
+        for i in range(n):
+            shard = objective.shard(i)
+            H[i] = 2.0 / len(shard) * (shard["a"].T @ shard["a"]) + self.l2 * np.eye(d)
+            b[i] = 2.0 / len(shard) * (shard["a"].T @ shard["b"])
+        return eigen_rows(H, b)
 
     def loss(self, z: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """Return (z - b)^2."""

@@ -14,6 +14,7 @@ from gossipsim.component import Finite, NonNegative
 from gossipsim.kernels import dot, kernel
 from gossipsim.problems import spectra
 from gossipsim.problems.base import Vector
+from gossipsim.problems.inverse import solve_in_place
 from gossipsim.problems.data import signs
 from gossipsim.problems.files import Table
 from gossipsim.problems.regression import Regression
@@ -44,6 +45,8 @@ class LogisticRegression(Regression, name="logistic_regression"):
     True
     """
 
+    steepest = 0.25
+
     l2: NonNegative = 0.1
     positive: int | Finite | str | None = None
     synthetic: SyntheticClusters | None = None
@@ -62,6 +65,69 @@ class LogisticRegression(Regression, name="logistic_regression"):
             else:
                 r = -row.b / (1.0 + math.exp(z)) / len(samples)
             out[:] = out + r * row.a
+
+    @kernel
+    def resolvent(q, samples, y, rho, out):
+        """Minimise f_i(x) - y . x + (rho / 2) |x|^2 by Newton's method, halving steps that do not lower it.
+
+        It ends when the gradient is zero up to rounding, or when rounding hides any further decrease.
+        """
+        d, m = len(y), len(samples)
+        ridge = q.l2 + rho
+        H, g, trial = np.empty((d, d)), np.empty(d), np.empty(d)
+        for k in range(d):
+            out[k] = 0.0
+        value = math.log(2.0)
+        for _ in range(100):
+            for k in range(d):
+                g[k] = ridge * out[k] - y[k]
+                for l in range(k + 1):
+                    H[k, l] = 0.0
+                H[k, k] = ridge
+            size = 0.0
+            for k in range(d):
+                size += abs(y[k]) + ridge * abs(out[k])
+            for j in range(m):
+                row = samples[j]
+                z = 0.0
+                for k in range(d):
+                    z += row.a[k] * out[k]
+                e = math.exp(-abs(row.b * z))
+                share = (e if row.b * z > 0.0 else 1.0) / (1.0 + e)
+                bend = e / ((1.0 + e) * (1.0 + e)) / m
+                for k in range(d):
+                    g[k] -= row.b * share / m * row.a[k]
+                    size += abs(row.b * share / m * row.a[k])
+                    for l in range(k + 1):
+                        H[k, l] += bend * row.a[k] * row.a[l]
+            steep = 0.0
+            for k in range(d):
+                steep += abs(g[k])
+            if steep <= 1e-16 * size:
+                break
+            solve_in_place(H, g)
+            step, better = 1.0, False
+            for _ in range(60):
+                lower = 0.0
+                for k in range(d):
+                    trial[k] = out[k] - step * g[k]
+                    lower += (0.5 * ridge * trial[k] - y[k]) * trial[k]
+                for j in range(m):
+                    row = samples[j]
+                    z = 0.0
+                    for k in range(d):
+                        z += row.a[k] * trial[k]
+                    z = row.b * z
+                    lower += (math.log1p(math.exp(-abs(z))) + max(-z, 0.0)) / m
+                if lower < value:
+                    better = True
+                    break
+                step = 0.5 * step
+            if not better:
+                break
+            value = lower
+            for k in range(d):
+                out[k] = trial[k]
 
     def label(self, table: Table) -> Vector:
         """Return labels -1 and +1, `(N,)`."""

@@ -7,8 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainSerializer, ValidationInfo
-from pydantic_core import CoreSchema
+from pydantic import Field
 
 from gossipsim.component import Component, NonNegative, Positive
 from gossipsim.errors import ScenarioError
@@ -234,30 +233,3 @@ def _starts(sizes: Indices) -> Indices:
 def _within(lengths: Indices) -> Indices:
     places: Indices = np.arange(int(lengths.sum()), dtype=np.int64)
     return np.asarray(places - np.repeat(np.cumsum(lengths) - lengths, lengths))
-
-
-def _parse(value: Any, info: ValidationInfo) -> Partition:
-    try:
-        return Partition.parse(value, (info.context or {}).get("base"))
-    except ScenarioError as fault:
-        raise fault.under(info.field_name or "partition") from None
-
-
-class _Choices:
-    """The JSON schema of every registered partition, for editors."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        choices: list[dict[str, Any]] = [{"type": "string", "enum": sorted(Partition.registry)}]
-        for name, member in sorted(Partition.registry.items()):
-            described = member.model_json_schema()
-            described["properties"] = {"name": {"const": name}, **described.get("properties", {})}
-            described["required"] = ["name", *described.get("required", [])]
-            choices.append(described)
-        return {"anyOf": choices}
-
-
-PartitionField = Annotated[
-    Partition, BeforeValidator(_parse), PlainSerializer(lambda part: part.spec(), return_type=dict[str, Any]), _Choices
-]
-"""A field that holds a partition, written as a name or as a mapping with a name."""

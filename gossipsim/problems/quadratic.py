@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from gossipsim.component import Dimension, InputFile, NonNegative, Positive, Seed
 from gossipsim.errors import ScenarioError
 from gossipsim.kernels import dot, kernel
-from gossipsim.problems.base import Objective, Problem, Vector, fits, rows
+from gossipsim.problems.base import Objective, Problem, Rows, Vector, fits, rows
+from gossipsim.problems.inverse import EIGEN_SAMPLE, eigen_rows, through_eigenvectors
 from gossipsim.stream import generator
 
 
@@ -50,6 +51,8 @@ class Quadratic(Problem, name="quadratic"):
 
     sample: ClassVar[dict[str, str]] = {"a": "vector", "b": "scalar"}
     quadratic: ClassVar[bool] = True
+    inverse_sample = EIGEN_SAMPLE
+    resolvent = through_eigenvectors
 
     dim: Dimension | None = None
     mu: Positive = 1.0
@@ -128,6 +131,15 @@ class Quadratic(Problem, name="quadratic"):
         n, d = objective.n, objective.dim
         H = objective.samples["a"].reshape(n, d, d).mean(axis=0, dtype=np.longdouble)
         return H, objective.samples["b"].reshape(n, d).mean(axis=0, dtype=np.longdouble)
+
+    def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
+        """Return the eigenvectors of the H_i."""
+        n, d = objective.n, objective.dim
+        return eigen_rows(objective.samples["a"].reshape(n, d, d), objective.samples["b"].reshape(n, d))
+
+    def smoothness_of_mean(self, objective: Objective) -> float:
+        """Return the largest eigenvalue of the mean of the H_i."""
+        return float(np.linalg.eigvalsh(self.hessian(objective, np.zeros(objective.dim)))[-1])
 
     def values(self, objective: Objective, points: Vector) -> Vector:
         """Return f at `points` `(k, d)` as `(k,)`."""

@@ -16,6 +16,8 @@ from gossipsim.problems.data import DataProblem
 EXTENDED = 50_000_000
 """Most features for which gradients are summed in extended precision, which BLAS does not speed up."""
 BLOCK = 4_000_000
+LARGEST_GRAM = 4000
+"""Dimension up to which the smoothness of f comes from a (d, d) eigenvalue problem."""
 
 
 class Regression(DataProblem):
@@ -25,6 +27,9 @@ class Regression(DataProblem):
     """
 
     sample: ClassVar[dict[str, str]] = {"a": "vector", "b": "scalar"}
+    sampled = True
+    steepest: ClassVar[float]
+    """Largest second derivative of phi in z."""
 
     l2: NonNegative = 0.0
 
@@ -77,6 +82,17 @@ class Regression(DataProblem):
             r = self.slope(z, b) / np.repeat(counts, counts)
             out[low:high] += np.add.reduceat(r[:, None] * A, first[low:high] - first[low], axis=0)
         return out
+
+    def smoothness_of_mean(self, objective: Objective) -> float:
+        """Return l2 plus the largest second derivative of phi times the largest eigenvalue of sum_j w_j a_j a_j^T."""
+        A, w, d = objective.samples["a"], objective.weights, objective.dim
+        if d > LARGEST_GRAM:
+            return float(objective.L_i.mean())
+        gram = np.zeros((d, d))
+        step = max(1, BLOCK // d)
+        for j in range(0, len(A), step):
+            gram += A[j : j + step].T @ (w[j : j + step, None] * A[j : j + step])
+        return float(self.steepest * np.linalg.eigvalsh(gram)[-1] + self.l2)
 
     def mean_gradient(self, objective: Objective, x: NDArray[Any]) -> NDArray[Any]:
         """Return grad f(x), `(d,)`, in the precision of `x` while the data are not too many."""

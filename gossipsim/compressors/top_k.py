@@ -1,0 +1,84 @@
+"""Top-k: the largest coordinates."""
+# mypy: allow-untyped-defs, no-check-untyped-defs
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from gossipsim.compressors.base import Compressor, index_bits
+from gossipsim.kernels import kernel
+
+
+class TopK(Compressor, name="top_k"):
+    r"""Keeps the k coordinates of largest magnitude; of equal ones, the first.
+
+    Contractive with \(\delta \ge k/d\); k (B + ceil(log2 d)) bits.
+
+    Parameters
+    ----------
+    k : int
+        Coordinates kept, at most d.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> TopK(k=2).apply(np.array([1.0, -3.0, 2.0, 0.0]))
+    (array([ 0., -3.,  2.,  0.]), 68)
+    """
+
+    homogeneous = True
+
+    k: Annotated[int, Field(ge=1)]
+
+    @kernel
+    def compress(c, draw, v, work):
+        """Find the k-th largest magnitude by quickselect on a copy, and clear what is smaller."""
+        d, k = len(v), int(c.k)
+        if k >= d:
+            return d * c.float_bits
+        for q in range(d):
+            work[q] = abs(v[q])
+        low, high, place = 0, d - 1, k - 1
+        while low < high:
+            middle = work[(low + high) // 2]
+            left, right = low, high
+            while left <= right:
+                while work[left] > middle:
+                    left += 1
+                while work[right] < middle:
+                    right -= 1
+                if left <= right:
+                    swap = work[left]
+                    work[left] = work[right]
+                    work[right] = swap
+                    left += 1
+                    right -= 1
+            if place <= right:
+                high = right
+            elif place >= left:
+                low = left
+            else:
+                break
+        least = work[place]
+        above = 0
+        for q in range(d):
+            if abs(v[q]) > least:
+                above += 1
+        for q in range(d):
+            if abs(v[q]) < least:
+                v[q] = 0.0
+            elif abs(v[q]) == least:
+                above += 1
+                if above > k:
+                    v[q] = 0.0
+        return k * (c.float_bits + c.index_bits)
+
+    def constants(self, dim: int, float_bits: int) -> dict[str, float]:
+        """Return k and the bits of a number and of an index."""
+        return {"k": float(self.k), "float_bits": float(float_bits), "index_bits": float(index_bits(dim))}
+
+    def delta(self, dim: int) -> float:
+        """Return k/d."""
+        return min(1.0, self.k / dim)

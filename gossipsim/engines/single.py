@@ -1,0 +1,62 @@
+"""The generated module of single verbs: one function per verb, for engines that string them together themselves."""
+
+from __future__ import annotations
+
+from gossipsim.engines import pieces
+from gossipsim.engines.handlers import on_measure
+from gossipsim.engines.lowering import CONTEXT, Lowered
+from gossipsim.engines.text import function
+
+
+def source(lowered: Lowered) -> str:
+    """Return the text of the module; a message lies in box number `box` of the memory for letters."""
+    node = [*pieces.open_rows(lowered, "PFQCS"), pieces.node("node", "i")]
+    vectors = [pieces.vector(lowered, "g", 0, kept=True), pieces.vector(lowered, "kept", 1, kept=True)]
+    query = [*node, *vectors, *pieces.query(lowered, "node"), *pieces.copy_vector("point", "kept"), "return asked"]
+    oracle = [*node, *vectors, "point = kept", *pieces.oracle(lowered, "node", "i")]
+    step = [*node, *vectors, *pieces.step(lowered, "node"), *_finite(lowered)]
+    box = f"_pointer(c[{CONTEXT.index('letters')}] + box * {lowered.letter_size})"
+    post = [*node, *pieces.links(lowered, "a", "i"), *pieces.letter_at(lowered, box, "letter", "inbox")]
+    fixed = f"bits = {'np.int64(0)' if lowered.compressor is not None else f'{lowered.letter_size // 8} * s.width'}"
+    link = "links_a[slot]" if lowered.uses_links else "links_a[0]"
+    message = [*post, fixed, *pieces.say(lowered, "node", "i", link, "letter", "told"), "return bits if told else -1"]
+    one = ["slots = carray(_stack(1), (1,), np.int64)", "slots[0] = slot"]
+    parts = [
+        lowered.verbs(),
+        on_measure(lowered),
+        function("njit", "advance", "void(i8, i8, f8)", "context, i, t", [*node, pieces.advance(lowered, "node")]),
+        function("njit", "run_query", "b1(i8, i8, f8)", "context, i, t", query),
+        function("njit", "run_oracle", "void(i8, i8)", "context, i", oracle),
+        function("njit", "run_step", "b1(i8, i8, f8)", "context, i, t", step),
+        function("njit", "run_message", "i8(i8, i8, i8, f8, i8)", "context, i, slot, t, box", message),
+    ]
+    if lowered.method.talks == "round":
+        outbox = "(_MANY, _D), np.float64" if lowered.plain else "(_MANY,), LETTER"
+        gathered = [
+            *node,
+            *pieces.links(lowered, "a", "i"),
+            f"outbox = carray({pieces.PLACE['letters']}, {outbox})",
+            f"slots = carray({pieces.PLACE['gathered']}, (count,), np.int64)",
+            f"senders = carray(_pointer(c[{CONTEXT.index('gathered')}] + 8 * s.n), (_MANY,), np.int64)",
+            *pieces.hear(lowered, "node", "links_a", "outbox", "slots"),
+        ]
+        parts.append(function("njit", "run_gather", "void(i8, i8, f8, i8)", "context, i, t, count", gathered))
+    else:
+        heard = [*post, *one, *pieces.hear(lowered, "node", "links_a", "inbox", "slots"), *_finite(lowered)]
+        parts.append(function("njit", "run_receive", "b1(i8, i8, i8, f8, i8)", "context, i, slot, t, box", heard))
+    if lowered.method.talks == "route":
+        route = [
+            *node,
+            *pieces.links(lowered, "a", "i"),
+            f"draw = _place(number, 0, {pieces.ROUTE}, s.seed_low, s.seed_high)",
+            "return np.int64(route(p, node, links_a, t, draw))",
+        ]
+        parts.append(function("njit", "run_route", "i8(i8, i8, f8, i8)", "context, i, t, number", route))
+    return "\n".join(parts)
+
+
+def _finite(lowered: Lowered) -> list[str]:
+    words = lowered.size("NODE") // 8
+    row = f"row = carray(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
+    count = [f"for k in range({words}):", "    bad += not np.isfinite(row[k])"]
+    return [row, "bad = 0", *count, "return bad == 0"]
