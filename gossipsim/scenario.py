@@ -135,7 +135,7 @@ class Scenario(Settings):
     def _can_stop(self) -> Self:
         if not self.run.bounded and self.clocks.trace is None:
             raise ScenarioError("nothing says when to stop", key=("run",), allowed=", ".join(Run.model_fields))
-        if self.run.rounds is not None and self.method.talks != "round":
+        if self.run.rounds is not None and self.method.talks not in {"round", "route"}:
             raise ScenarioError(
                 f"{self.method.name} has no rounds",
                 key=("run", "rounds"),

@@ -36,6 +36,7 @@ class Purpose(enum.IntEnum):
     ROUTE = 8
     NOISE = 9
     PARTNER = 10
+    VERB = 11
 
 
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> tuple[Any, Any, Any, Any]:
@@ -83,6 +84,18 @@ def draw_at(seed: int, purpose: Purpose, owner: int, number: int) -> Draw:
     """
     words = (number & 0xFFFFFFFF, owner, int(purpose), seed & 0xFFFFFFFF, seed >> 32)
     return tuple(np.uint64(word) for word in words)  # type: ignore[return-value]
+
+
+def draw_at_time(seed: int, owner: int, t: float) -> Draw:
+    """Return the place from which the verbs of a node draw at time t, its number made from the bits of t.
+
+    Examples
+    --------
+    >>> draw_at_time(7, 3, 1.5) == draw_at_time(7, 3, 1.5), draw_at_time(7, 3, 1.5) == draw_at_time(7, 3, 2.5)
+    (True, False)
+    """
+    word = int(np.float64(t).view(np.uint64))
+    return draw_at(seed, Purpose.VERB, owner, word ^ (word >> 32))
 
 
 def uniform(draw: Draw, k: Any) -> Any:

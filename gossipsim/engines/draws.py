@@ -30,3 +30,9 @@ def normal(draw, k):  # type: ignore[no-untyped-def]
 def place(number, owner, purpose, seed_low, seed_high):  # type: ignore[no-untyped-def]
     """Return a place in a stream, as `stream.draw_at`."""
     return (uint64(number) & LOW, uint64(owner), uint64(purpose), uint64(seed_low), uint64(seed_high))
+
+
+@njit(error_model="numpy", forceinline=True)
+def number_of(word):  # type: ignore[no-untyped-def]
+    """Return the number that `stream.draw_at_time` makes from the bits of a time."""
+    return uint64(word) ^ (uint64(word) >> SHIFT)

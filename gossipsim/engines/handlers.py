@@ -73,15 +73,15 @@ def on_measure(lowered: Lowered) -> str:
 def on_gradient(lowered: Lowered) -> str:
     """One node asks its oracle and steps; returns 1 if it did."""
     lines = [
-        *pieces.open_rows(lowered, "PFQ" + "S" * (lowered.batched or lowered.noisy)),
+        *pieces.open_rows(lowered, "PFQ" + "S" * lowered.settled),
         pieces.node("node", "i"),
         pieces.advance(lowered, "node"),
         pieces.vector(lowered, "g", 0),
-        *pieces.query(lowered, "node"),
+        *pieces.query(lowered, "node", "i"),
         "if not asked:",
         "    return 0",
         *pieces.oracle(lowered, "node", "i"),
-        *pieces.step(lowered, "node"),
+        *pieces.step(lowered, "node", "i"),
         "return 1",
     ]
     return function("cfunc", "on_gradient", "i8(i8, i8, f8)", "context, i, t", lines)
@@ -91,8 +91,7 @@ def on_exchange(lowered: Lowered) -> str:
     """Both ends of an edge speak before either hears; returns the number of messages."""
     asks = lowered.method.computes == "exchange"
     tallies = asks or lowered.compressor is not None
-    settings = lowered.compressor is not None or lowered.batched or lowered.noisy
-    lines = pieces.open_rows(lowered, "PF" + "Q" * asks + "C" + "S" * settings)
+    lines = pieces.open_rows(lowered, "PF" + "Q" * asks + "C" + "S" * lowered.settled)
     if tallies:
         lines += [pieces.integers("tally", "tally"), "bits = np.int64(0)"]
     for side, index, end in (("a", "i", 0), ("b", "j", 1)):
@@ -108,15 +107,15 @@ def on_exchange(lowered: Lowered) -> str:
         for side, index in (("a", "i"), ("b", "j")):
             lines += [
                 pieces.vector(lowered, "g", 0),
-                *pieces.query(lowered, side),
+                *pieces.query(lowered, side, index),
                 "if asked:",
-                *indented([*pieces.oracle(lowered, side, index), *pieces.step(lowered, side), "tally[0] += 1"]),
+                *indented([*pieces.oracle(lowered, side, index), *pieces.step(lowered, side, index), "tally[0] += 1"]),
             ]
     for side, index in (("a", "i"), ("b", "j")):
         link = f"links_{side}[slot_{side}]"
         lines += pieces.say(lowered, side, index, link, f"letter_{side}", f"said_{side}")
-    for side, other in ("ab", "ba"):
-        heard = pieces.hear(lowered, side, f"links_{side}", f"inbox_{other}", f"slots_{side}")
+    for side, other, index in (("a", "b", "i"), ("b", "a", "j")):
+        heard = pieces.hear(lowered, side, index, f"links_{side}", f"inbox_{other}", f"slots_{side}")
         lines += [f"if said_{other}:", f"    slots_{side}[0] = slot_{side}", *indented(heard)]
     if tallies:
         lines.append("tally[3] += bits")
@@ -141,9 +140,9 @@ def on_round(lowered: Lowered) -> str:
     outbox = "(_MANY, _D), np.float64" if lowered.plain else "(_MANY,), LETTER"
     ask = [
         pieces.vector(lowered, "g", 0),
-        *pieces.query(lowered, "node"),
+        *pieces.query(lowered, "node", "i"),
         "if asked:",
-        *indented([*pieces.oracle(lowered, "node", "i"), *pieces.step(lowered, "node"), "gradients += 1"]),
+        *indented([*pieces.oracle(lowered, "node", "i"), *pieces.step(lowered, "node", "i"), "gradients += 1"]),
     ]
     speak = ["bits = np.int64(0)", *pieces.say(lowered, "node", "i", "link", "out", "told")]
     # what a node says goes to every neighbour, and costs its bits on every link: one more, so that 0 means nothing
@@ -196,7 +195,7 @@ def on_round(lowered: Lowered) -> str:
         f"            activations += j > i and (said[sender] != 0 or said[{mine}] != 0)",
         "        messages += count",
         f"        slots = carray({pieces.PLACE['gathered']}, (count,), np.int64)",
-        *indented(pieces.hear(lowered, "node", "links_a", "outbox", "slots"), 2),
+        *indented(pieces.hear(lowered, "node", "i", "links_a", "outbox", "slots"), 2),
         "tally[0] += gradients",
         "tally[1] += activations",
         "tally[2] += messages",
@@ -221,14 +220,14 @@ def on_hop(lowered: Lowered) -> str:
         "slots = carray(_stack(1), (1,), np.int64)",
         "if token[1] >= 0:",
         "    slots[0] = token[1]",
-        *indented(pieces.hear(lowered, "node", "links_a", "inbox", "slots")),
+        *indented(pieces.hear(lowered, "node", "i", "links_a", "inbox", "slots")),
     ]
     if method.computes == "hop":
         lines += [
             pieces.vector(lowered, "g", 0),
-            *pieces.query(lowered, "node"),
+            *pieces.query(lowered, "node", "i"),
             "if asked:",
-            *indented([*pieces.oracle(lowered, "node", "i"), *pieces.step(lowered, "node"), "gradients += 1"]),
+            *indented([*pieces.oracle(lowered, "node", "i"), *pieces.step(lowered, "node", "i"), "gradients += 1"]),
         ]
     if method.announces is not None:
         lines += [

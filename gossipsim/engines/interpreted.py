@@ -14,7 +14,7 @@ from gossipsim.flow import field_at
 from gossipsim.kernels import Kernel
 from gossipsim.metrics import mean_square
 from gossipsim.rows import constants_row, zeros
-from gossipsim.stream import Purpose, draw_at, normal, uniform
+from gossipsim.stream import Purpose, draw_at, draw_at_time, normal, uniform
 from gossipsim.world import World
 
 
@@ -55,7 +55,7 @@ class InterpretedVerbs:
         if self.method.query is None:
             self.point[:] = self.nodes[i][self.method.primal]
             return True
-        return _yes(self.method.query(self.p, self.nodes[i], t, self.point))
+        return _yes(self._call("query", i, t, self.p, self.nodes[i], t, self.point))
 
     def oracle(self, i: int) -> None:
         """Let the oracle of node i answer at the point asked for."""
@@ -82,10 +82,16 @@ class InterpretedVerbs:
         assert isinstance(kernel, Kernel)
         kernel(self.q, rows[first[i] : first[i + 1]], y, rho, out)
 
+    def _call(self, name: str, i: int, t: float, *arguments: Any) -> Any:
+        """Call a verb, with a place to draw random numbers from if it takes one more argument."""
+        verb = getattr(self.method, name)
+        here = (draw_at_time(self.world.seed, i, t),) if len(verb.parameters) > len(arguments) else ()
+        return verb(*arguments, *here)
+
     def step(self, i: int, t: float) -> bool:
         """Hand the answer to node i; False: its row is no longer finite."""
         if self.method.step is not None:
-            self.method.step(self.p, self.nodes[i], t, self.g)
+            self._call("step", i, t, self.p, self.nodes[i], t, self.g)
         return not len(nonfinite(self.nodes[i : i + 1]))
 
     def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
@@ -107,11 +113,11 @@ class InterpretedVerbs:
         link, out = (self._links(i)[slot] if slot < len(self._links(i)) else self.links[0]), self.boxes[box]
         if method.message is None:
             out[:] = node[method.primal]
-        elif not _yes(method.message(self.p, node, link, t, out)):
+        elif not _yes(self._call("message", i, t, self.p, node, link, t, out)):
             return -1
         bits = self.world.message_bits if self.world.scenario.compressor is None else self._compress(i, out)
         if method.sent is not None:
-            method.sent(self.p, node, link, t, out)
+            self._call("sent", i, t, self.p, node, link, t, out)
         return bits
 
     def _compress(self, i: int, out: Any) -> int:
@@ -137,7 +143,7 @@ class InterpretedVerbs:
         if self.method.receive is not None:
             places = np.array(slots, dtype=np.int64)
             inbox = self.boxes[np.array(boxes, dtype=np.int64)]
-            self.method.receive(self.p, self.nodes[i], self._links(i), t, inbox, places)
+            self._call("receive", i, t, self.p, self.nodes[i], self._links(i), t, inbox, places)
 
     def route(self, i: int, t: float, number: int) -> int:
         """Return the slot of the neighbour that gets the token on hop `number`, or -1."""

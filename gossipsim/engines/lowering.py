@@ -33,6 +33,9 @@ SETTINGS: Fields = dict.fromkeys(("n", "hub", "turns", "batch", "seed_low", "see
 }
 """Numbers of the run that handlers read: `hub` is 1 when node 0 has no data, `width` the bits of a number."""
 
+VERBS = {"query": 4, "step": 4, "message": 5, "sent": 5, "receive": 6}
+"""Number of arguments of every verb; one more is a place to draw random numbers from."""
+
 STACK = 512
 """Vectors up to this length live on the stack of a handler, where the compiler can keep short ones in registers."""
 
@@ -41,7 +44,7 @@ import math
 import numpy as np
 from math import exp as _exp, sqrt as _sqrt
 from numba import carray, cfunc, njit, uint64
-from gossipsim.engines.draws import normal as _normal, place as _place, uniform as _uniform
+from gossipsim.engines.draws import normal as _normal, number_of as _number_of, place as _place, uniform as _uniform
 from gossipsim.engines.waves import cos_sin as _cos_sin
 from gossipsim.engines.pointers import pointer as _pointer, stack as _stack
 
@@ -104,6 +107,16 @@ class Lowered:
         found = getattr(owner, name, None)
         return found if isinstance(found, Kernel) else None
 
+    def draws(self, name: str) -> bool:
+        """Return whether a verb asks for random numbers, by one more argument than it must have."""
+        verb = self.verb(name)
+        return verb is not None and len(verb.parameters) > VERBS[name]
+
+    @property
+    def settled(self) -> bool:
+        """Whether handlers read the run's settings."""
+        return self.batched or self.noisy or self.compressor is not None or any(self.draws(name) for name in VERBS)
+
     def size(self, row: str) -> int:
         """Return the size in bytes of a row of this layout."""
         return size_of(self.layouts[row], self.dim)
@@ -141,12 +154,13 @@ class Lowered:
         inbox: Kind = VECTORS if self.plain else Row(letter.fields, many=True)
         links = Row(link.fields, many=True)
         senders: list[Kind] = [SCALAR] if self.method.talks == "round" else []
+        draw: dict[str, list[Kind]] = {name: [SCALAR] if self.draws(name) else [] for name in VERBS}
         return {
-            "query": [p, node, SCALAR, VECTOR],
-            "step": [p, node, SCALAR, VECTOR],
-            "message": [p, node, link, SCALAR, one],
-            "sent": [p, node, link, SCALAR, one],
-            "receive": [p, node, links, SCALAR, inbox, SCALAR, *senders],
+            "query": [p, node, SCALAR, VECTOR, *draw["query"]],
+            "step": [p, node, SCALAR, VECTOR, *draw["step"]],
+            "message": [p, node, link, SCALAR, one, *draw["message"]],
+            "sent": [p, node, link, SCALAR, one, *draw["sent"]],
+            "receive": [p, node, links, SCALAR, inbox, SCALAR, *draw["receive"], *senders],
             "route": [p, node, links, SCALAR, SCALAR],
             "compress": [c, SCALAR, VECTOR, VECTOR],
             "gradient": [q, Row(self.layouts["SAMPLE"], many=True), VECTOR, VECTOR],

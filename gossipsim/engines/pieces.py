@@ -38,6 +38,18 @@ def advance(lowered: Lowered, name: str) -> str:
     return f"flow(f, {name}, t)" if lowered.flow is not None else f"{name}.at = t"
 
 
+def draw(lowered: Lowered, verb: str, index: str) -> tuple[list[str], str]:
+    """Return lines that make a place to draw from at time t, and the argument that passes it; both empty for most verbs."""
+    if not lowered.draws(verb):
+        return [], ""
+    bits = "carray(bits_room, (1,), np.int64)[0]"
+    return [
+        "bits_room = _stack(1)",
+        "carray(bits_room, (1,), np.float64)[0] = t",
+        f"here = _place(_number_of({bits}), {index}, {int(Purpose.VERB)}, s.seed_low, s.seed_high)",
+    ], ", here"
+
+
 def vector(lowered: Lowered, name: str, place: int, *, kept: bool = False) -> str:
     """Return a line that makes room for vector number 0, 1 or 2 of a handler; `kept` where other functions find it."""
     short = lowered.dim <= STACK and not kept
@@ -50,11 +62,12 @@ def copy_vector(source: str, target: str) -> list[str]:
     return [f"value = {source}", "for _k in range(_D):", f"    {target}[_k] = value[_k]"]
 
 
-def query(lowered: Lowered, name: str) -> list[str]:
+def query(lowered: Lowered, name: str, index: str) -> list[str]:
     """Return lines that set `asked` and `point` for a node."""
     if lowered.verb("query") is None:
         return [f"point = {name}.{lowered.method.primal}", "asked = True"]
-    return [vector(lowered, "point", 1), f"asked = query(p, {name}, t, point)"]
+    lines, here = draw(lowered, "query", index)
+    return [*lines, vector(lowered, "point", 1), f"asked = query(p, {name}, t, point{here})"]
 
 
 def oracle(lowered: Lowered, name: str, index: str) -> list[str]:
@@ -104,9 +117,10 @@ def inverse_rows(lowered: Lowered, index: str) -> list[str]:
     ]
 
 
-def step(lowered: Lowered, name: str) -> list[str]:
+def step(lowered: Lowered, name: str, index: str) -> list[str]:
     """Return lines that hand the oracle's answer to a node."""
-    return [f"step(p, {name}, t, g)"] if lowered.verb("step") else []
+    lines, here = draw(lowered, "step", index)
+    return [*lines, f"step(p, {name}, t, g{here})"] if lowered.verb("step") else []
 
 
 def links(lowered: Lowered, side: str, index: str) -> list[str]:
@@ -153,21 +167,24 @@ def compress(lowered: Lowered, letter: str, index: str) -> list[str]:
 def say(lowered: Lowered, name: str, index: str, link: str, letter: str, said: str) -> list[str]:
     """Return lines that write a node's message into `letter` and set `said`."""
     if lowered.verb("message"):
-        lines = [f"{said} = message(p, {name}, {link}, t, {letter})"]
+        lines, here = draw(lowered, "message", index)
+        lines = [*lines, f"{said} = message(p, {name}, {link}, t, {letter}{here})"]
     else:
         lines = [*copy_vector(f"{name}.{lowered.method.primal}", letter), f"{said} = True"]
     after = compress(lowered, letter, index) if lowered.compressor is not None else []
     if lowered.verb("sent"):
-        after.append(f"sent(p, {name}, {link}, t, {letter})")
+        before, here = draw(lowered, "sent", index)
+        after += [*before, f"sent(p, {name}, {link}, t, {letter}{here})"]
     return [*lines, *([f"if {said}:", *indented(after)] if after else [])]
 
 
-def hear(lowered: Lowered, name: str, of_links: str, inbox: str, slots: str) -> list[str]:
+def hear(lowered: Lowered, name: str, index: str, of_links: str, inbox: str, slots: str) -> list[str]:
     """Return lines that hand an inbox to a node."""
     if not lowered.verb("receive"):
         return ["pass"]
+    lines, here = draw(lowered, "receive", index)
     senders = ", senders" if lowered.method.talks == "round" else ""
-    return [f"receive(p, {name}, {of_links}, t, {inbox}, {slots}{senders})"]
+    return [*lines, f"receive(p, {name}, {of_links}, t, {inbox}, {slots}{here}{senders})"]
 
 
 def batch_offset(lowered: Lowered) -> int:

@@ -12,9 +12,9 @@ def source(lowered: Lowered) -> str:
     """Return the text of the module; a message lies in box number `box` of the memory for letters."""
     node = [*pieces.open_rows(lowered, "PFQCS"), pieces.node("node", "i")]
     vectors = [pieces.vector(lowered, "g", 0, kept=True), pieces.vector(lowered, "kept", 1, kept=True)]
-    query = [*node, *vectors, *pieces.query(lowered, "node"), *pieces.copy_vector("point", "kept"), "return asked"]
+    query = [*node, *vectors, *pieces.query(lowered, "node", "i"), *pieces.copy_vector("point", "kept"), "return asked"]
     oracle = [*node, *vectors, "point = kept", *pieces.oracle(lowered, "node", "i")]
-    step = [*node, *vectors, *pieces.step(lowered, "node"), *_finite(lowered)]
+    step = [*node, *vectors, *pieces.step(lowered, "node", "i"), *_finite(lowered)]
     box = f"_pointer(c[{CONTEXT.index('letters')}] + box * {lowered.letter_size})"
     post = [*node, *pieces.links(lowered, "a", "i"), *pieces.letter_at(lowered, box, "letter", "inbox")]
     fixed = f"bits = {'np.int64(0)' if lowered.compressor is not None else f'{lowered.letter_size // 8} * s.width'}"
@@ -38,11 +38,11 @@ def source(lowered: Lowered) -> str:
             f"outbox = carray({pieces.PLACE['letters']}, {outbox})",
             f"slots = carray({pieces.PLACE['gathered']}, (count,), np.int64)",
             f"senders = carray(_pointer(c[{CONTEXT.index('gathered')}] + 8 * s.n), (_MANY,), np.int64)",
-            *pieces.hear(lowered, "node", "links_a", "outbox", "slots"),
+            *pieces.hear(lowered, "node", "i", "links_a", "outbox", "slots"),
         ]
         parts.append(function("njit", "run_gather", "void(i8, i8, f8, i8)", "context, i, t, count", gathered))
     else:
-        heard = [*post, *one, *pieces.hear(lowered, "node", "links_a", "inbox", "slots"), *_finite(lowered)]
+        heard = [*post, *one, *pieces.hear(lowered, "node", "i", "links_a", "inbox", "slots"), *_finite(lowered)]
         parts.append(function("njit", "run_receive", "b1(i8, i8, i8, f8, i8)", "context, i, slot, t, box", heard))
     if lowered.method.talks == "route":
         route = [

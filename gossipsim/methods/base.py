@@ -70,6 +70,9 @@ class Method(Component, kind="method"):
     `route(p, node, links, t, draw) -> int`     tokens only: slot of the next neighbour, -1 to stay
     ==========================================  =====================================================================
 
+    A verb may take one argument more, `draw`: `uniform(draw, k)` and `normal(draw, k)` are random numbers for k = 0, 1, ... that
+    depend on the seed, the node and t only.
+
     `p` holds `constants(facts)`, `node` the fields declared in `node` plus `at` (time of its last event) and `draws`
     (number of its oracle calls), `links` the fields declared in `link` plus `weight`. Vectors have shape `(d,)`.
 
