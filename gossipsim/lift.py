@@ -12,29 +12,9 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from gossipsim.kernels import Kernel
-from gossipsim.rows import Fields
-
-SCALAR, VECTOR, VECTORS, UNKNOWN = "scalar", "vector", "vectors", "unknown"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row; `many` means an array of rows."""
-
-    fields: Fields = field(hash=False)
-    many: bool = False
-
-
-Kind = str | Row
-
-_ELEMENTWISE = {
-    "abs", "absolute", "sign", "sqrt", "exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "floor", "ceil", "rint",
-    "minimum", "maximum", "fabs", "where", "copysign",
-}  # fmt: skip
-_REDUCTIONS = {"dot", "norm", "total"}
+from gossipsim.kinds import REDUCTIONS, SCALAR, VECTOR, VECTORS, Kind, Row, called, kind_of
 
 
 class Unclear(ValueError):
@@ -105,47 +85,8 @@ class _Lifter:
         self.loops = 0
         self.escaped: set[str] = set()
 
-    # -- what an expression is ------------------------------------------------------------------------------------
-
     def kind(self, node: ast.expr) -> Kind:
-        match node:
-            case ast.Name():
-                return self.kinds.get(node.id, SCALAR)
-            case ast.Constant():
-                return SCALAR
-            case ast.Attribute():
-                owner = self.kind(node.value)
-                if isinstance(owner, Row) and not owner.many:
-                    return VECTOR if owner.fields.get(node.attr) == "vector" else SCALAR
-                return SCALAR if owner == SCALAR else UNKNOWN
-            case ast.Subscript():
-                owner = self.kind(node.value)
-                if isinstance(node.slice, ast.Slice):
-                    whole = node.slice.lower is None and node.slice.upper is None and node.slice.step is None
-                    return VECTOR if owner == VECTOR and whole else UNKNOWN
-                if isinstance(owner, Row) and owner.many:
-                    return Row(owner.fields)
-                return VECTOR if owner == VECTORS else SCALAR if owner in {VECTOR, SCALAR} else UNKNOWN
-            case ast.BinOp(op=ast.MatMult()):
-                return UNKNOWN
-            case ast.BinOp() | ast.UnaryOp() | ast.Compare() | ast.IfExp():
-                return self._joint([self.kind(c) for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr)])
-            case ast.Call():
-                name = _called(node)
-                inside = [self.kind(argument) for argument in node.args]
-                if name in _REDUCTIONS:
-                    return SCALAR if all(k == VECTOR for k in inside) else UNKNOWN
-                if name == "len" or all(k == SCALAR for k in inside):
-                    return SCALAR
-                return self._joint(inside) if name in _ELEMENTWISE else UNKNOWN
-            case _:
-                return UNKNOWN
-
-    @staticmethod
-    def _joint(kinds: list[Kind]) -> Kind:
-        if all(kind == SCALAR for kind in kinds):
-            return SCALAR
-        return VECTOR if all(kind in {SCALAR, VECTOR} for kind in kinds) else UNKNOWN
+        return kind_of(node, self.kinds)
 
     # -- statements -----------------------------------------------------------------------------------------------
 
@@ -279,7 +220,7 @@ class _Lifter:
                     node.ops,
                     [self.element(c, store=False) for c in node.comparators],
                 )
-            case ast.Call() if _called(node) == "where":
+            case ast.Call() if called(node) == "where":
                 test, then, other = (self.element(a, store=False) for a in node.args)
                 return ast.IfExp(test, then, other)
             case ast.Call():
@@ -320,8 +261,8 @@ class _Lifter:
 
         class Replace(ast.NodeTransformer):
             def visit_Call(self, call: ast.Call) -> ast.expr:
-                name = _called(call)
-                if name not in _REDUCTIONS or lifter.kind(call) != SCALAR:
+                name = called(call)
+                if name not in REDUCTIONS or lifter.kind(call) != SCALAR:
                     self.generic_visit(call)
                     return call
                 statements, result = lifter.reduction(name, call.args)
@@ -354,15 +295,11 @@ class _Lifter:
 
 
 def _has_reduction(node: ast.AST) -> bool:
-    return any(_called(c) in _REDUCTIONS for c in ast.walk(node) if isinstance(c, ast.Call))
+    return any(called(c) in REDUCTIONS for c in ast.walk(node) if isinstance(c, ast.Call))
 
 
 def _mentions(node: ast.AST, what: type[ast.AST]) -> bool:
     return any(isinstance(part, what) for part in ast.walk(node))
-
-
-def _called(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
 
 
 def _at(node: ast.expr, *, store: bool) -> ast.expr:

@@ -98,7 +98,9 @@ def mixing_weights(graph: Graph, kind: str) -> Floats:
     [0.333, 0.333, 0.333]
     """
     if kind not in KINDS:
-        raise ScenarioError(f"given {shown(kind)}", key=("mixing",), allowed=", ".join(KINDS), hint=nearest(kind, KINDS))
+        raise ScenarioError(
+            f"given {shown(kind)}", key=("mixing",), allowed=", ".join(KINDS), hint=nearest(kind, KINDS)
+        )
     if graph.m == 0 or kind == "laplacian":
         return np.ones(graph.m)
     if kind in OPTIMISED:

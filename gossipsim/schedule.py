@@ -18,9 +18,9 @@ _AT_ONCE = 1024
 class Schedule:
     """The limits of a run and the record points before them.
 
-    The grid is even in the quantity that is expected to end the run: time, events, gradients, exchanges or bits. When only an error
-    ends it, records are one time unit apart at first; whenever there are twice as many as asked for, every second one is
-    dropped and the spacing doubles.
+    The grid is even in the quantity that is expected to end the run: time, events, gradients, exchanges or bits. When only an
+    error ends it, records are one time unit apart at first; whenever there are twice as many as asked for, every second one
+    is dropped and the spacing doubles.
     """
 
     def __init__(self, world: World) -> None:

@@ -128,10 +128,7 @@ def _loop(
                 some = places if recorder.simple else places[:1]
                 records = engine.record(axis, some, portion, world.target, goal)
                 recorder.add(engine, records)
-                if axis == "until":
-                    places = places[len(records.time) :]
-                else:
-                    places = places[places > getattr(engine.state.counts, axis)]
+                places = places[len(records.time) :] if axis == "until" else _ahead(places, engine, axis)
                 if not recorder.finite:
                     engine.check()
                 if pause(engine):
@@ -162,6 +159,11 @@ def _loop(
     finally:
         pause.tell(engine)
     return ("reached", {"reached": {"error": goal}}) if recorder.error <= goal else ("finished", {})
+
+
+def _ahead(places: NDArray[np.float64], engine: Engine, axis: str) -> NDArray[np.float64]:
+    """Return the places that a count has not reached; one event may pass several."""
+    return np.asarray(places[places > getattr(engine.state.counts, axis)])
 
 
 class _Pause:

@@ -268,7 +268,9 @@ def suits(scenario: Scenario, graph: Graph) -> None:
         raise Refused(f"{name} computes within an exchange or not at all, and `fleet.compute` has no place in it")
     delayed = not isinstance(scenario.wire.latency, Constant) or scenario.wire.latency.value > 0.0
     if delayed and method.talks in {"clock", "partner"}:
-        raise Refused(f"the exchanges of {name} are instantaneous: `wire.latency` is for methods in rounds and for tokens")
+        raise Refused(
+            f"the exchanges of {name} are instantaneous: `wire.latency` is for methods in rounds and for tokens"
+        )
 
 
 def _needs_inverse(method: Method, objective: Objective) -> str | None:
@@ -276,7 +278,9 @@ def _needs_inverse(method: Method, objective: Objective) -> str | None:
     if method.oracle == "gradient":
         return None
     if type(problem).resolvent is None:
-        return f"{method.name} needs the {method.oracle} oracle, and problem {problem.name} defines no kernel `resolvent`"
+        return (
+            f"{method.name} needs the {method.oracle} oracle, and problem {problem.name} defines no kernel `resolvent`"
+        )
     if method.oracle == "conjugate" and not objective.mu > 0.0:
         return f"{method.name} asks for gradients of f_i^*, which need strongly convex f_i, here mu = 0: give l2 > 0"
     return None

@@ -12,7 +12,8 @@ from gossipsim.engines import cache
 from gossipsim.engines.lowering import CONTEXT, SETTINGS, Lowered
 from gossipsim.engines.pieces import batch_offset
 from gossipsim.errors import Refused
-from gossipsim.flow import FlowForm, spectral_form
+from gossipsim.flow import FlowForm
+from gossipsim.modes import spectral_form
 from gossipsim.rows import constants_row, zeros
 from gossipsim.world import World
 
@@ -109,5 +110,6 @@ def compile_module(kind: str, world: World, source: str) -> ModuleType:
     try:
         return cache.module(f"{kind}_{world.method.__class__.__name__.lower()}", source)
     except numba.core.errors.NumbaError as fault:
-        line = next((text for text in str(fault).splitlines() if text.strip()), "unknown reason")
-        raise Refused(f"the verbs of {world.method.name} cannot be compiled: {line.strip()}") from None
+        told = [text.strip() for text in str(fault).splitlines() if text.strip()]
+        line = next((text for text in told if not text.startswith("Failed in")), "unknown reason")
+        raise Refused(f"the verbs of {world.method.name} cannot be compiled: {line}") from None

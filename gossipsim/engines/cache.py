@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_SOURCES = ("stream.py", "kernels.py", "lift.py", "flow.py", "rows.py", "engines")
+_SOURCES = ("stream.py", "kernels.py", "lift.py", "kinds.py", "flow.py", "modes.py", "rows.py", "engines")
 _KEEP_DAYS = 30
 _ONE_AT_A_TIME = threading.RLock()
 

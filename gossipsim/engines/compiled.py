@@ -110,10 +110,7 @@ class Compiled(Engine):
                 records = self._walk_alone(events, axis, places, limits, target, goal)
             found.append(records)
             values = records.values
-            if axis == "until":
-                places = places[len(values) :]
-            else:
-                places = places[places > getattr(self.state.counts, axis)]
+            places = places[len(values) :] if axis == "until" else self._ahead(axis, places)
             try:
                 self._look_back()
             except Diverged as fault:
@@ -123,11 +120,14 @@ class Compiled(Engine):
                 break
         return Records.join(found)
 
+    def _ahead(self, axis: str, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(places[places > getattr(self.state.counts, axis)])
+
     def _counted(self, done: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return all counts after rows of (events, gradients, activations, messages, bits) since now."""
         counted = np.zeros((len(done), len(COUNTED)), dtype=np.int64)
         counted[:, :5] = done
-        return counted + np.array(self.state.counts.row())
+        return np.asarray(counted + np.array(self.state.counts.row()))
 
     def _walk_alone(
         self,
@@ -185,7 +185,8 @@ class Compiled(Engine):
         code, counts = self.handlers, self.state.counts
         column = -1 if axis == "until" else COUNTED.index(axis)
         left = places if axis == "until" else places - getattr(counts, axis)
-        room = np.array([limits.gradients - counts.gradients, limits.activations - counts.activations, limits.bits - counts.bits])
+        ends = ("gradients", "activations", "bits")
+        room = np.array([getattr(limits, name) - getattr(counts, name) for name in ends], dtype=np.float64)
         passed = driver().walk_together(
             code.on_event.address, code.on_measure.address, self.binding.address, self.binding.tally, counts.events, events.t,
             column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points, target, values, times, done,
@@ -218,7 +219,9 @@ class Compiled(Engine):
             else:
                 self._walk(event, _NO_MARKS, _NO_TIMES, Limits(), self._nowhere, -inf)
                 ends = [int(node) for node in (event.i[0], event.j[0]) if node >= 0]
-                touched = np.array([node for node in ends if len(nonfinite(state.nodes[node : node + 1]))], dtype=np.int64)
+                touched = np.array(
+                    [node for node in ends if len(nonfinite(state.nodes[node : node + 1]))], dtype=np.int64
+                )
             if len(touched):
                 raise Diverged(int(touched[0]), float(event.t[0]))
 

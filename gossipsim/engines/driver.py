@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
 from numba import int32, int64, njit, uint64
 
 from gossipsim.engines.draws import LOW, SHIFT, ZERO, philox, unit
@@ -148,20 +147,37 @@ def walk(  # type: ignore[no-untyped-def]
 
 
 @njit(
-    "i8(i8, i8, i8, i8[::1], i8, f8[::1], i8, f8[::1], b1, f8[::1], f8, i8, f8[:,::1], f8[::1], f8[:,::1], f8[::1], i8[:,::1])",
+    "i8(i8, i8, i8, i8[::1], i8, f8[::1], i8, f8[::1], b1, f8[::1], f8, i8,"
+    " f8[:,::1], f8[::1], f8[:,::1], f8[::1], i8[:,::1])",
     **_OPTIONS,
 )
 def walk_together(  # type: ignore[no-untyped-def]
-    on_event, on_measure, context, tally, first, t, axis, places, to_the_end, limits, goal, simple, X, target, values, times, counts
+    on_event,
+    on_measure,
+    context,
+    tally,
+    first,
+    t,
+    axis,
+    places,
+    to_the_end,
+    limits,
+    goal,
+    simple,
+    X,
+    target,
+    values,
+    times,
+    counts,
 ):
     """Run rounds, or hops of a token, number `first`, `first + 1`, ... at the times t, measuring at places on an axis.
 
-    The axis is -1 for time, else a column of `counts`: events, gradients, exchanges, messages, bits, of this call. On the time axis
-    a place is measured before the first event that is not earlier; `to_the_end` says that no event before the last place
+    The axis is -1 for time, else a column of `counts`: events, gradients, exchanges, messages, bits, of this call. On the time
+    axis a place is measured before the first event that is not earlier; `to_the_end` says that no event before the last place
     is left. On the others it is measured after the event that reaches it, once if that reaches several.
 
-    Row r of `values`, `times` and `counts` belongs to the r-th record; the row after the last is for the end. Stops after a record
-    whose error is at most `goal`, and where a count reaches its limit. Returns the number of records.
+    Row r of `values`, `times` and `counts` belongs to the r-th record; the row after the last is for the end. Stops after a
+    record whose error is at most `goal`, and where a count reaches its limit. Returns the number of records.
     """
     X_at, target_at = X.ctypes.data, target.ctypes.data
     tally[:] = 0

@@ -206,7 +206,7 @@ def on_round(lowered: Lowered) -> str:
 
 
 def on_hop(lowered: Lowered) -> str:
-    """The node that holds the token hears it, computes, and passes it on; `token` is where, from which slot, and last."""
+    """One node hears the token, computes, and passes it on; `token` says where it is, over which slot it came, where it was."""
     method = lowered.method
     lines = [
         *pieces.open_rows(lowered, "PFQCS"),
@@ -258,4 +258,3 @@ def on_hop(lowered: Lowered) -> str:
         "return 0",
     ]
     return function("cfunc", "on_event", "i8(i8, i8, f8)", "context, number, t", lines)
-

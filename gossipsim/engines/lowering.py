@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from gossipsim.engines.text import global_name, size_of, types_of
 from gossipsim.errors import Refused
 from gossipsim.kernels import Kernel, dot, kernel
-from gossipsim.lift import SCALAR, VECTOR, VECTORS, Kind, Row, lift
+from gossipsim.kinds import SCALAR, VECTOR, VECTORS, Kind, Row
+from gossipsim.lift import lift
 from gossipsim.rows import Fields
 
 if TYPE_CHECKING:
@@ -101,7 +102,9 @@ class Lowered:
 
     def verb(self, name: str) -> Kernel | None:
         """Return the kernel called `name` of the method, the problem or the compressor, or None."""
-        owner = {"gradient": self.problem, "resolvent": self.problem, "compress": self.compressor}.get(name, self.method)
+        owner = {"gradient": self.problem, "resolvent": self.problem, "compress": self.compressor}.get(
+            name, self.method
+        )
         if name == "resolvent" and self.method.oracle == "gradient":
             return None
         found = getattr(owner, name, None)

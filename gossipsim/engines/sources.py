@@ -49,7 +49,7 @@ class Rounds:
             return each * law.sample(np.full((count, 2), 0.5))
         index = np.arange(first * each, (first + count) * each)
         u = uniforms_of(self.seed, purpose, np.tile(np.arange(owners), len(index)), np.repeat(index, owners))
-        return law.sample(u).reshape(count, each, owners).max(axis=2).sum(axis=1)
+        return np.asarray(law.sample(u).reshape(count, each, owners).max(axis=2).sum(axis=1))
 
     def block(self, first: int, clock: float) -> Events:
         """Return some rounds; `i` and `j` say that everybody takes part."""
@@ -161,7 +161,9 @@ class Renewals:
         while self.rings[-1] < self.end:
             index = np.arange(self.rung, self.rung + _RINGS) + len(self.rings) - 1
             u = uniforms_of(self.seed, Purpose.EVENTS, np.zeros_like(index), index)
-            self.rings = np.concatenate([self.rings[:-1], np.cumsum([self.rings[-1], *(-np.log(u[:, 0]) / self.total)])])
+            self.rings = np.concatenate(
+                [self.rings[:-1], np.cumsum([self.rings[-1], *(-np.log(u[:, 0]) / self.total)])]
+            )
         count = int(np.searchsorted(self.rings, self.end, side="left")) - 1
         index = np.arange(self.rung, self.rung + count)
         share = uniforms_of(self.seed, Purpose.EVENTS, np.zeros_like(index), index)[:, 1] * self.graph.m

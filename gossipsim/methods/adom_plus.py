@@ -1,5 +1,6 @@
 """ADOM+: Kovalev, Gasanov, Gasnikov, Richtarik, "Lower bounds and optimal algorithms for smooth and strongly convex decentralized
-optimization over time-varying networks", NeurIPS 2021, algorithm 2."""
+optimization over time-varying networks", NeurIPS 2021, algorithm 2.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +111,13 @@ class AdomPlus(Method, name="adom_plus"):
         found = {name: value if chosen[name] is None else chosen[name] for name, value in theory.items()}
         a, b = 1 + found["eta"] * found["alpha"], 1 + found["theta"] * found["beta"]
         largest = facts.mixing.lambda_max if facts.mixing is not None and facts.n > 1 else 1.0
-        return found | {"a": a, "b": b, "det": a * b + found["eta"] * found["theta"], "scale": 1 / largest, "T": float(T)}
+        return found | {
+            "a": a,
+            "b": b,
+            "det": a * b + found["eta"] * found["theta"],
+            "scale": 1 / largest,
+            "T": float(T),
+        }
 
     def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
         """Start x_f at x and y_f at y, unless the scenario starts them elsewhere."""

@@ -1,5 +1,6 @@
 """Continuized decentralized optimization: Even, Berthier, Bach, Flammarion, Gaillard, Hendrikx, Massoulie, Taylor, "A continuized
-view on Nesterov acceleration for stochastic gradient descent and randomized gossip", NeurIPS 2021."""
+view on Nesterov acceleration for stochastic gradient descent and randomized gossip", NeurIPS 2021.
+"""
 
 from __future__ import annotations
 

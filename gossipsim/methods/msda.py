@@ -1,5 +1,6 @@
 """MSDA: Scaman, Bach, Bubeck, Lee, Massoulie, "Optimal algorithms for smooth and strongly convex distributed optimization in
-networks", ICML 2017, algorithm 2."""
+networks", ICML 2017, algorithm 2.
+"""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ from gossipsim.component import Finite, NonNegative
 from gossipsim.kernels import dot, kernel
 from gossipsim.problems import spectra
 from gossipsim.problems.base import Vector
-from gossipsim.problems.inverse import solve_in_place
 from gossipsim.problems.data import signs
 from gossipsim.problems.files import Table
+from gossipsim.problems.inverse import solve_in_place
 from gossipsim.problems.regression import Regression
 from gossipsim.problems.synthetic import SyntheticClusters
 
@@ -81,8 +81,8 @@ class LogisticRegression(Regression, name="logistic_regression"):
         for _ in range(100):
             for k in range(d):
                 g[k] = ridge * out[k] - y[k]
-                for l in range(k + 1):
-                    H[k, l] = 0.0
+                for i in range(k + 1):
+                    H[k, i] = 0.0
                 H[k, k] = ridge
             size = 0.0
             for k in range(d):
@@ -98,8 +98,8 @@ class LogisticRegression(Regression, name="logistic_regression"):
                 for k in range(d):
                     g[k] -= row.b * share / m * row.a[k]
                     size += abs(row.b * share / m * row.a[k])
-                    for l in range(k + 1):
-                        H[k, l] += bend * row.a[k] * row.a[l]
+                    for i in range(k + 1):
+                        H[k, i] += bend * row.a[k] * row.a[i]
             steep = 0.0
             for k in range(d):
                 steep += abs(g[k])

@@ -9,7 +9,8 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from gossipsim.kernels import Kernel, dot, norm, total
-from gossipsim.lift import VECTOR, VECTORS, Row, Unclear, lift
+from gossipsim.kinds import VECTOR, VECTORS, Row
+from gossipsim.lift import Unclear, lift
 
 DIM = 5
 FIELDS = {"x": "vector", "y": "vector", "c": "scalar"}

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import gossipsim as gs
-from gossipsim.flow import field_at, spectral_form
+from gossipsim.flow import field_at
+from gossipsim.modes import spectral_form
 
 GRAPHS = {
     "star": {"name": "star", "n": 16},
