@@ -203,7 +203,8 @@ class World:
         if method.talks == "route":
             return sources.Hops(self.seed, compute, latency)
         if method.talks == "partner":
-            return sources.BusyWorkers(self.seed, graph, compute)
+            given = self.scenario.fleet.compute is not None
+            return sources.BusyWorkers(self.seed, graph, compute) if given else sources.PoissonWorkers(self.seed, graph)
         node_rate, edge_rates = method.clocks(self.facts)
         if self.scenario.fleet.compute is not None and node_rate > 0.0:
             return sources.Renewals(self.seed, graph, compute, edge_rates)

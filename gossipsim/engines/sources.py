@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from gossipsim.arrays import Floats, Integers
 from gossipsim.engines import events
-from gossipsim.engines.events import HOP, ROUND, Events, alias_table
+from gossipsim.engines.cache import driver
+from gossipsim.engines.events import GRADIENT, HOP, ROUND, Events, PoissonClocks, alias_table
 from gossipsim.graph import Graph
 from gossipsim.law import Law
-from gossipsim.stream import Purpose, uniforms_of
+from gossipsim.stream import Purpose
 
 _DRAWS = 1 << 20
 """Random numbers that a block of rounds may take."""
 
 _RINGS = 4096
 _NONE = Events(np.empty(0), *(np.empty(0, np.int32) for _ in range(3)))
-_Columns = tuple[Floats, Integers, Integers, Integers, Integers, Integers]
 
 
 class Rounds:
@@ -48,7 +51,7 @@ class Rounds:
         if law.name == "constant":
             return each * law.sample(np.full((count, 2), 0.5))
         index = np.arange(first * each, (first + count) * each)
-        u = uniforms_of(self.seed, purpose, np.tile(np.arange(owners), len(index)), np.repeat(index, owners))
+        u = _uniforms(self.seed, purpose, np.tile(np.arange(owners), len(index)), np.repeat(index, owners))
         return np.asarray(law.sample(u).reshape(count, each, owners).max(axis=2).sum(axis=1))
 
     def block(self, first: int, clock: float) -> Events:
@@ -78,8 +81,8 @@ class Hops:
         """Return some hops."""
         index = np.arange(first, first + events.BLOCK)
         owner = np.zeros(len(index), dtype=np.int64)
-        compute = self.compute.sample(uniforms_of(self.seed, Purpose.CLOCK, owner, index))
-        latency = self.latency.sample(uniforms_of(self.seed, Purpose.LATENCY, owner, index))
+        compute = self.compute.sample(_uniforms(self.seed, Purpose.CLOCK, owner, index))
+        latency = self.latency.sample(_uniforms(self.seed, Purpose.LATENCY, owner, index))
         return _alike(np.cumsum(np.concatenate([[clock], compute + latency]))[1:], HOP)
 
 
@@ -116,11 +119,9 @@ class Renewals:
 
     def _rewind(self) -> None:
         self.given, self.ready, self.end = 0, _NONE, 0.0
-        everybody = np.arange(self.graph.n)
-        self.calls = np.zeros(self.graph.n, dtype=np.int64)
-        self.due = self._durations(everybody)
-        self.rings = np.zeros(1) if self.total > 0.0 else np.full(1, np.inf)
-        self.rung = 0
+        self.ended = np.zeros(self.graph.n, dtype=np.int64)
+        self.due = self._durations(np.arange(self.graph.n), 1)[:, 0].copy()
+        self.rung, self.rings = 0, np.zeros(1)
 
     def block(self, first: int, clock: float) -> Events:
         """Return the events from number `first` on that are at hand; to go back is to start again from time 0."""
@@ -131,47 +132,64 @@ class Renewals:
             self.ready = self._next_window()
         return self.ready.part(first - self.given, len(self.ready.t))
 
+    def _durations(self, nodes: Integers, count: int) -> Floats:
+        """Return the next durations of some nodes, `(nodes, count)`, without taking them."""
+        index = (self.ended[nodes, None] + np.arange(count)).ravel()
+        return self.compute.sample(_uniforms(self.seed, Purpose.CLOCK, np.repeat(nodes, count), index)).reshape(
+            -1, count
+        )
+
+    def _ends(self) -> tuple[Floats, Integers, Integers]:
+        """Return when workers end before the end of the window, who, and for which time (from 0), in order of time."""
+        nodes = np.flatnonzero(self.due < self.end)
+        found: list[tuple[Floats, Integers, Integers]] = []
+        while nodes.size:
+            count = 2 + int(1.2 * (self.end - float(self.due[nodes].min())) / self.compute.mean)
+            # a worker that ends for the k-th time is due again after its duration number k + 1
+            self.ended[nodes] += 1
+            due = np.cumsum(np.concatenate([self.due[nodes, None], self._durations(nodes, count)], axis=1), axis=1)
+            passed = due < self.end
+            ends = np.minimum(passed.sum(axis=1), count)
+            taken = passed & (np.arange(count + 1) < ends[:, None])
+            place, number = np.nonzero(taken)
+            found.append((due[taken], nodes[place], self.ended[nodes[place]] - 1 + number))
+            self.due[nodes] = due[np.arange(len(nodes)), ends]
+            self.ended[nodes] += ends - 1
+            nodes = nodes[self.due[nodes] < self.end]
+        if not found:
+            return np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64)
+        t, node, number = (np.concatenate(column) for column in zip(*found, strict=True))
+        # one stable sort is enough as long as nodes stand in order
+        order = np.argsort(t, kind="stable") if len(found) == 1 else np.lexsort((node, t))
+        return t[order], node[order], number[order]
+
     def _next_window(self) -> Events:
-        """Return all events of the next stretch of time."""
-        self.end = max(self.end, float(self.due.min()) if not self.total else 0.0) + self.window
-        parts = []
-        while (ending := np.flatnonzero(self.due < self.end)).size:
-            parts += self._events_of(ending)
-            self.due[ending] += self._durations(ending)
+        """Return all events of the next stretch of time, in order."""
+        self.end = (self.end if self.total else max(self.end, float(self.due.min()))) + self.window
+        t, node, _ = self._ends()
+        none = np.full(len(t), -1)
+        parts = [(t, node, none, none)]
         if self.total > 0.0:
             parts.append(self._exchanges())
-        if not parts:
-            return _NONE
-        t, i, j, edge, node, rank = (np.concatenate(column) for column in zip(*parts, strict=True))
-        order = np.lexsort((rank, node, t))
+        t, i, j, edge = (np.concatenate(column) for column in zip(*parts, strict=True))
+        order = np.argsort(t, kind="stable") if self.total > 0.0 else slice(None)
         return Events(t[order], *(column[order].astype(np.int32) for column in (i, j, edge)))
 
-    def _durations(self, nodes: Integers) -> Floats:
-        u = uniforms_of(self.seed, Purpose.CLOCK, nodes, self.calls[nodes])
-        self.calls[nodes] += 1
-        return self.compute.sample(u)
-
-    def _events_of(self, nodes: Integers) -> list[_Columns]:
-        """Return the columns t, i, j, edge, node, rank of what happens when these workers end."""
-        none = np.full(len(nodes), -1)
-        return [(self.due[nodes], nodes, none, none, nodes, none)]
-
-    def _exchanges(self) -> _Columns:
-        """Return the exchanges of the window; `rings` holds the last one given, and those drawn ahead."""
+    def _exchanges(self) -> tuple[Floats, Integers, Integers, Integers]:
+        """Return the exchanges of the window; `rings` holds the time of the last one given, and those drawn ahead."""
         while self.rings[-1] < self.end:
-            index = np.arange(self.rung, self.rung + _RINGS) + len(self.rings) - 1
-            u = uniforms_of(self.seed, Purpose.EVENTS, np.zeros_like(index), index)
-            self.rings = np.concatenate(
-                [self.rings[:-1], np.cumsum([self.rings[-1], *(-np.log(u[:, 0]) / self.total)])]
-            )
+            index = np.arange(_RINGS) + self.rung + len(self.rings) - 1
+            u = _uniforms(self.seed, Purpose.EVENTS, np.zeros(_RINGS, dtype=np.int64), index)
+            more = np.cumsum(np.concatenate([self.rings[-1:], -np.log(u[:, 0]) / self.total]))
+            self.rings = np.concatenate([self.rings[:-1], more])
         count = int(np.searchsorted(self.rings, self.end, side="left")) - 1
         index = np.arange(self.rung, self.rung + count)
-        share = uniforms_of(self.seed, Purpose.EVENTS, np.zeros_like(index), index)[:, 1] * self.graph.m
+        share = _uniforms(self.seed, Purpose.EVENTS, np.zeros(count, dtype=np.int64), index)[:, 1] * self.graph.m
         edge = np.minimum(share.astype(np.int64), self.graph.m - 1)
         edge = np.where(share - edge < self.accept[edge], edge, self.alias[edge])
         ends, t = self.graph.edges[edge], self.rings[1 : count + 1]
         self.rings, self.rung = self.rings[count:], self.rung + count
-        return t, ends[:, 0], ends[:, 1], edge, self.graph.n + edge, np.zeros_like(edge)
+        return t, ends[:, 0], ends[:, 1], edge
 
 
 class BusyWorkers(Renewals):
@@ -183,15 +201,51 @@ class BusyWorkers(Renewals):
     def __init__(self, seed: int, graph: Graph, compute: Law) -> None:
         super().__init__(seed, graph, compute, np.zeros(graph.m))
 
-    def _events_of(self, nodes: Integers) -> list[_Columns]:
-        """Return an exchange, where there is a neighbour, and a step for each of these workers."""
-        graph = self.graph
-        talkers = nodes[graph.degree[nodes] > 0]
-        u = uniforms_of(self.seed, Purpose.PARTNER, talkers, self.calls[talkers])[:, 0]
-        degree = graph.degree[talkers]
-        slot = graph.ptr[talkers] + np.minimum((u * degree).astype(np.int64), degree - 1)
-        edge = graph.edge_of_slot[slot]
-        ends, first = graph.edges[edge], np.zeros_like(talkers)
-        exchanges = (self.due[talkers], ends[:, 0], ends[:, 1], edge, talkers, first)
-        none = np.full(len(nodes), -1)
-        return [exchanges, (self.due[nodes], nodes, none, none, nodes, np.ones_like(nodes))]
+    def _next_window(self) -> Events:
+        """Return an exchange and a step for every worker that ends in the next stretch of time."""
+        self.end = max(self.end, float(self.due.min())) + self.window
+        t, node, number = self._ends()
+        return _pairs(self.graph, t, node, _uniforms(self.seed, Purpose.PARTNER, node, number)[:, 0])
+
+
+class PoissonWorkers:
+    """The same for exponential compute times of mean 1: the ends of all workers are one Poisson process of rate n.
+
+    The k-th end, who it is and the partner are functions of (seed, k).
+    """
+
+    def __init__(self, seed: int, graph: Graph) -> None:
+        self.seed, self.graph = seed, graph
+        self.clocks = PoissonClocks(seed, graph.n, 1.0, np.zeros((0, 2), dtype=np.int64), np.zeros(0))
+
+    def block(self, first: int, clock: float) -> Events:
+        """Return the next events; between the two events of a worker's end, only the second."""
+        each = 2 if self.graph.m else 1
+        number, part = divmod(first, each)
+        ends = self.clocks.block(number, clock).part(0, max(1, events.BLOCK // each))
+        index = np.arange(number, number + len(ends.t))
+        u = _uniforms(self.seed, Purpose.PARTNER, np.zeros(len(index), dtype=np.int64), index)[:, 0]
+        found = _pairs(self.graph, ends.t, ends.i, u)
+        if part:
+            return Events(np.array([clock]), *(column[1:2] for column in found[1:]))
+        return found
+
+
+def _pairs(graph: Graph, t: Floats, node: NDArray[Any], u: Floats) -> Events:
+    """Return, for workers that end, an exchange with the neighbour that the uniform u picks, and a step; one node only steps."""
+    steps = np.full(len(t), GRADIENT, dtype=np.int32)
+    if graph.m == 0:
+        return Events(t.copy(), node.astype(np.int32), steps, steps)
+    degree = graph.degree[node]
+    edge = graph.edge_of_slot[graph.ptr[node] + np.minimum((u * degree).astype(np.int64), degree - 1)]
+    i, j, e = (np.empty(2 * len(t), dtype=np.int32) for _ in range(3))
+    i[::2], j[::2], e[::2] = graph.edges[edge, 0], graph.edges[edge, 1], edge
+    i[1::2], j[1::2], e[1::2] = node, steps, steps
+    return Events(np.repeat(t, 2), i, j, e)
+
+
+def _uniforms(seed: int, purpose: Purpose, owners: Integers, index: Integers) -> Floats:
+    """Return `stream.uniforms_of`, in machine code."""
+    out = np.empty((len(index), 2))
+    driver().uniforms(np.uint64(seed), int(purpose), np.ascontiguousarray(owners), np.ascontiguousarray(index), out)
+    return out
