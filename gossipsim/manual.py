@@ -11,10 +11,12 @@ from pydantic import BaseModel
 
 from gossipsim.component import LARGEST, Component
 from gossipsim.errors import ScenarioError, nearest
+from gossipsim.methods.base import Method
 
 FAMILIES = {
     "methods": ("gossipsim.methods", "Method"),
     "topologies": ("gossipsim.topologies", "Topology"),
+    "compressors": ("gossipsim.compressors", "Compressor"),
     "problems": ("gossipsim.problems", "Problem"),
     "partitions": ("gossipsim.problems", "Partition"),
     "rates": ("gossipsim.rates", "Rates"),
@@ -40,7 +42,7 @@ def family_named(name: str) -> type[Component]:
 
 
 def listing(family: type[Component]) -> str:
-    """Return one line per member: its name and the first line of its docstring.
+    """Return a line per member, its name and the first line of its docstring; for methods, another with what they need.
 
     Examples
     --------
@@ -48,13 +50,19 @@ def listing(family: type[Component]) -> str:
     uniform  Every edge rings at the same rate, total / m.
     """
     width = max(map(len, family.registry))
-    return "\n".join(f"{name:{width}}  {member.summary()}" for name, member in sorted(family.registry.items()))
+    lines = []
+    for name, member in sorted(family.registry.items()):
+        lines.append(f"{name:{width}}  {member.summary()}")
+        if issubclass(member, Method):
+            lines.append(f"{'':{width}}  needs {member.needs()}")
+    return "\n".join(lines)
 
 
 def page(member: type[Component]) -> str:
     """Return a member's docstring and its settings with types, ranges and defaults."""
     heading = f"{member.kind} {member.name}"
-    parts = [heading, "=" * len(heading), "", inspect.getdoc(member) or "", "", "Settings", "--------"]
+    needs = ["", f"Needs {member.needs()}."] if issubclass(member, Method) else []
+    parts = [heading, "=" * len(heading), "", inspect.getdoc(member) or "", *needs, "", "Settings", "--------"]
     return "\n".join([*parts, *(_settings(member) or ["none"])])
 
 

@@ -300,7 +300,11 @@ def _meta(world: World, engine: Engine, preparing: float, running: float) -> dic
         "dim": facts.dim,
         "mu": facts.mu,
         "L": facts.L,
-        "rates": {"name": world.scenario.rates.name, "total": facts.total_rate},
+        "rates": {
+            "name": world.scenario.rates.name,
+            "total": facts.total_rate,
+            "certificate": world.scenario.rates.certificate(world.graph),
+        },
         "constants": world.constants,
     }
     optimum = world.optimum

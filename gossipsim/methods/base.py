@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 __all__ = ["Facts", "Flow", "Kernel", "Method", "Promise", "dot", "kernel", "norm", "normal", "total", "uniform"]
 
 
+_WHEN = {
+    ("clock", "clock"): "nodes and edges on Poisson clocks",
+    ("never", "clock"): "exchanges on Poisson clocks",
+    ("exchange", "clock"): "exchanges on Poisson clocks",
+    ("busy", "partner"): "busy workers",
+    ("round", "round"): "rounds",
+    ("never", "round"): "rounds",
+    ("hop", "route"): "a token",
+    ("never", "route"): "a token",
+}
+
+
 class _StoredArray(Settings):
     file: InputFile
     array: str = "flow"
@@ -159,6 +171,24 @@ class Method(Component, kind="method"):
     def refuses(self, facts: Facts) -> str | None:
         """Return one sentence when the method cannot serve this scenario, or None."""
         return None
+
+    @classmethod
+    def needs(cls) -> str:
+        """Return in a few words when the method acts, and what it asks of a problem and a graph.
+
+        Examples
+        --------
+        >>> Method.needs()
+        'exchanges on Poisson clocks'
+        """
+        words = [_WHEN[cls.computes, cls.talks]]
+        if cls.computes != "never":
+            words.append({"gradient": "gradients", "conjugate": "gradients of f_i^*", "prox": "proximal steps"}[cls.oracle])
+        if cls.server:
+            words.append("a star whose hub holds no data")
+        if cls.compressible:
+            words.append("a compressor if wanted")
+        return ", ".join(words)
 
     @classmethod
     def vectors(cls) -> list[str]:

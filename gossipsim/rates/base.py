@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gossipsim.arrays import Floats
 from gossipsim.component import Component
@@ -32,6 +32,10 @@ class Rates(Component, kind="rates"):
     def solve(self, graph: Graph, demand: Demand) -> Floats:
         """Return the rates (m,) in the order of `graph.edges`; `demand` sets their total when the settings do not."""
         raise NotImplementedError
+
+    def certificate(self, graph: Graph) -> dict[str, Any] | None:
+        """Return what proves these rates good, ready for JSON, or None when nothing does."""
+        return None
 
 
 def scaled(p: Floats, total: float | None, demand: Demand) -> Floats:
