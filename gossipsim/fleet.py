@@ -1,9 +1,10 @@
-"""The machines: how long a node computes."""
+"""The machines: how long a node computes, and whether it is there."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
+from gossipsim.churn import Churn, Failure
 from gossipsim.component import Settings
 from gossipsim.family import Member
 from gossipsim.law import Constant, Exponential, Law
@@ -16,7 +17,11 @@ class Fleet(Settings):
     ----------
     compute : law, optional
         Duration of one oracle call, a number or a law. Default: exactly 1 for methods in rounds and for tokens, exponential with
-        mean 1 for busy workers. Methods whose theory sets Poisson clocks (gradients at rate 1) do not look at it.
+        mean 1 for busy workers, Poisson clocks of rate 1 otherwise.
+    churn : mapping, optional
+        Nodes that come and go.
+    failures : list of mappings
+        Nodes that stop at given times.
 
     Examples
     --------
@@ -25,6 +30,13 @@ class Fleet(Settings):
     """
 
     compute: Annotated[Law, Member] | None = None
+    churn: Annotated[Churn, Member] | None = None
+    failures: list[Annotated[Failure, Member]] = []
+
+    @property
+    def steady(self) -> bool:
+        """Whether every node is always present."""
+        return self.churn is None and not self.failures
 
     def duration(self, computes: str) -> Law:
         """Return the law of one oracle call for a method that computes in this way."""

@@ -1,26 +1,36 @@
-"""The links: how long a message takes, and its size in bits."""
+"""The links: how long a message takes, how many bits it has, and whether it arrives."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gossipsim.component import Settings
+from gossipsim.component import Positive, Settings
 from gossipsim.family import Member
 from gossipsim.law import Constant, Law
+from gossipsim.loss import Bernoulli, Loss
 from gossipsim.rows import Fields
 
 
 class Wire(Settings):
-    """The links: how long a message takes, and how many bits.
+    """The links: how long a message takes, how many bits it has, and whether it arrives.
 
     Parameters
     ----------
     float_bits : int
         Bits that one number takes on the wire (default 32; the simulation itself computes in 64).
     latency : law
-        How long a message travels, a number or a law, in mean gradient times of a unit-rate node; used by rounds and tokens.
+        How long a message travels, a number or a law, in mean gradient times of a unit-rate node.
+    bandwidth : float, optional
+        Bits per unit of time on every directed link, one message after the other; unlimited without it.
+    uplink : float, optional
+        Bits per unit of time that a node can send, one message after the other; unlimited without it.
+    loss : loss
+        Which messages are lost: a probability, or a member of the family `loss`.
+    exchange : {"atomic", "handshake"}
+        What a pairwise exchange is when messages take time: two messages that take effect together when both have arrived, or
+        three, of which the last is repeated until it arrives, with both ends free to act in between.
 
     Examples
     --------
@@ -30,6 +40,16 @@ class Wire(Settings):
 
     float_bits: Annotated[int, Field(ge=1, le=128)] = 32
     latency: Annotated[Law, Member] = Constant(value=0.0)
+    bandwidth: Positive | None = None
+    uplink: Positive | None = None
+    loss: Annotated[Loss, Member] = Bernoulli(p=0.0)
+    exchange: Literal["atomic", "handshake"] = "atomic"
+
+    @property
+    def ideal(self) -> bool:
+        """Whether every message arrives at once."""
+        instant = isinstance(self.latency, Constant) and self.latency.value == 0.0
+        return instant and self.bandwidth is None and self.uplink is None and self.loss.mean == 0.0
 
     def message_bits(self, letter: Fields, dim: int) -> int:
         """Return the size in bits of one message with these fields, not compressed."""

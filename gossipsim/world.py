@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gossipsim.churn import Presence
 from gossipsim.errors import Refused, ScenarioError
 from gossipsim.facts import Facts, Promise
 from gossipsim.graph import Graph
-from gossipsim.law import Constant
 from gossipsim.methods.base import Method
 from gossipsim.mixing import Mixing, mixing_weights
 from gossipsim.problems.base import Objective
@@ -153,6 +153,30 @@ class World:
         default = "normal" if self.method.solves == "average" else "zeros"
         return self.scenario.init or Init.parse(default)
 
+    @cached_property
+    def networked(self) -> bool:
+        """Whether messages take time or get lost, or nodes may be away."""
+        wire, fleet = self.scenario.wire, self.scenario.fleet
+        if self.method.talks in {"round", "route"}:
+            return wire.loss.mean > 0.0 or not fleet.steady
+        return not (wire.ideal and fleet.steady)
+
+    @property
+    def forgetful(self) -> bool:
+        """Whether a node may come back to the start of the run."""
+        fleet = self.scenario.fleet
+        return any(part is not None and part.state == "lost" for part in (fleet.churn, *fleet.failures))
+
+    def presence(self) -> Presence:
+        """Return a fresh stream of who leaves and returns when."""
+        fleet, samples = self.scenario.fleet, np.diff(self.first_sample)
+        failures = []
+        for k, failure in enumerate(fleet.failures):
+            with _under("fleet", "failures", k):
+                who = failure.who(self.graph, samples, self.seed)
+            failures.append((failure.time, np.inf if failure.until is None else failure.until, who, failure.state))
+        return Presence(self.seed, self.graph.n, fleet.churn, failures)
+
     def start_rows(self) -> Any:
         """Return fresh rows `(n,)` of the nodes at time 0, before `Method.begin`."""
         rows = zeros(self.method.fields(), self.objective.dim, self.graph.n)
@@ -191,15 +215,31 @@ class World:
     def events(self) -> Source:
         """Return a fresh source of this world's events."""
         from gossipsim.engines import sources
-        from gossipsim.engines.events import Events, PoissonClocks, Recording
+        from gossipsim.engines.events import Events, Recording
+        from gossipsim.engines.network import Network
 
         if self.recorded is not None:
             return Recording(Events(*self.recorded))
+        if self.networked:
+            return Network(self, lambda: self._rings(sources))
+        return self._rings(sources)
+
+    @property
+    def _transfer(self) -> float:
+        """How long it takes in a turn to push one message to every neighbour through the narrowest place."""
+        wire, bits = self.scenario.wire, self.message_bits
+        through_uplink = bits * float(self.graph.degree.max(initial=0)) / wire.uplink if wire.uplink else 0.0
+        return through_uplink + (bits / wire.bandwidth if wire.bandwidth else 0.0)
+
+    def _rings(self, sources: Any) -> Source:
+        """Return the clocks, without what becomes of their rings on the network."""
+        from gossipsim.engines.events import PoissonClocks
+
         method, graph = self.method, self.graph
         compute, latency = self.scenario.fleet.duration(method.computes), self.scenario.wire.latency
         if method.talks == "round":
             workers = graph.n - method.server if method.computes == "round" else 0
-            return sources.Rounds(self.seed, workers, compute, 2 * graph.m, self.turns, latency)
+            return sources.Rounds(self.seed, workers, compute, 2 * graph.m, self.turns, latency, self._transfer)
         if method.talks == "route":
             return sources.Hops(self.seed, compute, latency)
         if method.talks == "partner":
@@ -216,7 +256,7 @@ class World:
         method, n, m = self.method, self.graph.n, self.graph.m
         compute, latency = self.scenario.fleet.duration(method.computes).mean, self.scenario.wire.latency.mean
         if method.talks == "round":
-            pace = 1.0 / max(1e-300, compute * (method.computes == "round") + self.turns * latency)
+            pace = 1.0 / max(1e-300, compute * (method.computes == "round") + self.turns * (latency + self._transfer))
             return {"events": pace, "gradients": n * pace, "activations": self.turns * m * pace}
         if method.talks == "route":
             pace = 1.0 / max(1e-300, compute + latency)
@@ -235,7 +275,7 @@ class World:
 class _under:
     """Prefix the key of a `ScenarioError` raised inside."""
 
-    def __init__(self, *key: str) -> None:
+    def __init__(self, *key: str | int) -> None:
         self.key = key
 
     def __enter__(self) -> None: ...
@@ -267,11 +307,17 @@ def suits(scenario: Scenario, graph: Graph) -> None:
         raise Refused(f"{name} works in rounds or hops, and a recording holds gradients and exchanges")
     if scenario.fleet.compute is not None and method.computes in {"never", "exchange"}:
         raise Refused(f"{name} computes within an exchange or not at all, and `fleet.compute` has no place in it")
-    delayed = not isinstance(scenario.wire.latency, Constant) or scenario.wire.latency.value > 0.0
-    if delayed and method.talks in {"clock", "partner"}:
-        raise Refused(
-            f"the exchanges of {name} are instantaneous: `wire.latency` is for methods in rounds and for tokens"
-        )
+    wire, fleet, alone = scenario.wire, scenario.fleet, method.talks == "route"
+    if alone and (wire.loss.mean > 0.0 or not fleet.steady):
+        raise Refused(f"{name} has one token, which would be lost with its message or with the node that holds it")
+    if not fleet.steady and scenario.run.rounds is not None:
+        raise Refused("with nodes that come and go, give run.time instead of run.rounds")
+    if scenario.compressor is not None and (wire.bandwidth or wire.uplink):
+        raise Refused("bandwidth and uplink are not defined for compressed messages yet: leave them out, or the compressor")
+    if method.computes == "exchange" and not (wire.ideal and fleet.steady):
+        raise Refused(f"{name} computes at both ends of an exchange at once, and is not defined when messages take time or get lost")
+    if scenario.clocks.trace is not None and not (wire.ideal and fleet.steady):
+        raise Refused("a recording holds what happened: it runs on an ideal network, with all nodes present")
 
 
 def _needs_inverse(method: Method, objective: Objective) -> str | None:

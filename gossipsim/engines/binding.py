@@ -35,8 +35,11 @@ class Binding:
         self.nodes, self.links = world.start(linked)
         boxes = len(graph.nbr) if lowered.per_link else graph.n
         self.letters = zeros(method.letter(), objective.dim, max(2, boxes if method.talks == "round" else 2))
-        self.said = np.zeros(max(1, boxes if method.talks == "round" else 1), dtype=np.int64)
-        self.tally = np.zeros(4, dtype=np.int64)
+        self.said = np.zeros(max(2, boxes if method.talks == "round" else 1), dtype=np.int64)
+        self.tally = np.zeros(5, dtype=np.int64)
+        networked = lowered.networked
+        self.away = np.zeros(graph.n if networked else 1, dtype=np.int64)
+        self.bad = np.zeros(max(1, len(graph.nbr)) if networked else 1, dtype=np.int64)
         self.token = np.array([0, -1, 0, 0], dtype=np.int64)
         self.sends = np.zeros(graph.n if lowered.compressor is not None else 1, dtype=np.int64)
         self.gathered = np.zeros((2, graph.n), dtype=np.int64)
@@ -67,8 +70,12 @@ class Binding:
             "token": self.token,
             "gathered": self.gathered,
             "sends": self.sends,
+            "ends": graph.edges if networked else nothing,
+            "away": self.away,
+            "bad": self.bad,
+            "start": self.nodes.copy() if world.forgetful else nothing,
         }
-        whole = {"first_link", "slots", "first_sample", "nbr", "reverse", "first_inverse"}
+        whole = {"first_link", "slots", "first_sample", "nbr", "reverse", "first_inverse", "ends"}
         self._kept: list[NDArray[Any]] = [
             np.ascontiguousarray(parts[name], dtype=np.int64) if name in whole else parts[name] for name in CONTEXT
         ]
@@ -82,7 +89,21 @@ class Binding:
     @property
     def state(self) -> list[NDArray[Any]]:
         """Everything that events change: rows of nodes and links, messages under way, counters."""
-        return [self.nodes, self.links, self.letters, self.token, self.sends]
+        return [self.nodes, self.links, self.letters, self.said, self.token, self.sends, self.away, self.bad]
+
+    def make_room(self, places: int) -> None:
+        """Make room for so many messages under way."""
+        have = len(self.letters)
+        if places <= have:
+            return
+        for name in ("letters", "said"):
+            old = getattr(self, name)
+            new = np.zeros(places, dtype=old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+            index = CONTEXT.index(name)
+            self._kept[index] = new
+            self._context[index] = new.ctypes.data
 
 
 def _settings(world: World) -> Any:
@@ -97,6 +118,8 @@ def _settings(world: World) -> Any:
         "seed_high": world.seed >> 32,
         "width": world.scenario.wire.float_bits,
         "noise": sampling.noise,
+        "bits": world.message_bits,
+        **dict(zip(("to_bad", "to_good", "lost_in_good", "lost_in_bad"), world.scenario.wire.loss.chain, strict=True)),
     }
     for name, value in values.items():
         row[name] = value

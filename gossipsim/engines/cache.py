@@ -77,6 +77,13 @@ def driver() -> ModuleType:
         return importlib.import_module("gossipsim.engines.driver")
 
 
+@cache
+def calendar() -> ModuleType:
+    """Return `gossipsim.engines.calendar`, with its machine code kept here."""
+    with _ONE_AT_A_TIME, kept_here():
+        return importlib.import_module("gossipsim.engines.calendar")
+
+
 def module(name: str, source: str) -> ModuleType:
     """Write `source` to the cache once and import it; the same source gives the same module and machine code."""
     with _ONE_AT_A_TIME:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from math import inf
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,18 +55,27 @@ class Compiled(Engine):
             [ahead, rows.ctypes.data, rows.itemsize, samples.ctypes.data, samples.itemsize, 0, bits, _NO_LIMIT]
         )
         self.points = np.empty((world.graph.n, world.objective.dim))
+        self.on_other = self.handlers.on_other.address if world.networked else 0
         self.together = world.method.talks in {"round", "route"}
         self._nowhere = np.zeros(world.objective.dim)
-        self._past = [np.empty_like(part) for part in self.binding.state]
+        self._past: list[NDArray[Any]] = []
         self._remember()
 
     def _remember(self) -> None:
         state, n = self.state, len(self.state.nodes)
-        for copy, part in zip(self._past, self.binding.state, strict=True):
+        self._make_room()
+        parts = self.binding.state
+        if [part.size for part in parts] != [copy.size for copy in self._past]:
+            self._past = [np.empty_like(part) for part in parts]
+        for copy, part in zip(self._past, parts, strict=True):
             np.copyto(copy, part)
         self._past_place = (replace(state.counts), state.now, self.tape.position)
         each = n if self.world.method.talks == "round" else 1
         self._memory_ends = state.counts.events + (65536 + 16 * n) // each + 1
+
+    def _make_room(self) -> None:
+        """Make room for the messages that the events at hand have under way."""
+        self.binding.make_room(getattr(self.tape.source, "places", 0))
 
     @property
     def exhausted(self) -> bool:
@@ -126,7 +135,7 @@ class Compiled(Engine):
     def _counted(self, done: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return all counts after rows of (events, gradients, activations, messages, bits) since now."""
         counted = np.zeros((len(done), len(COUNTED)), dtype=np.int64)
-        counted[:, :5] = done
+        counted[:, :6] = done
         return np.asarray(counted + np.array(self.state.counts.row()))
 
     def _walk_alone(
@@ -157,11 +166,12 @@ class Compiled(Engine):
 
         Returns error and consensus, and all counts, at every mark passed.
         """
-        values, done = np.zeros((len(marks), 2)), np.empty((len(marks) + 1, 5), dtype=np.int64)
+        self._make_room()
+        values, done = np.zeros((len(marks), 2)), np.empty((len(marks) + 1, 6), dtype=np.int64)
         code = self.handlers
         self.memory[7] = _NO_LIMIT if limits.bits == inf else limits.bits - self.state.counts.bits
         passed = driver().walk(
-            code.on_gradient.address, code.on_exchange.address, code.on_measure.address, self.binding.address,
+            code.on_gradient.address, code.on_exchange.address, self.on_other, code.on_measure.address, self.binding.address,
             self.memory, self.binding.tally, self.world.first_sample, *events, marks, times, goal, self.points, target,
             values, done,
         )  # fmt: skip
@@ -181,15 +191,15 @@ class Compiled(Engine):
     ) -> Records:
         """Run rounds or hops of a token, measuring at places on an axis."""
         size = len(places) + 1
-        values, times, done = np.zeros((size, 2)), np.empty(size), np.empty((size, 5), dtype=np.int64)
+        values, times, done = np.zeros((size, 2)), np.empty(size), np.empty((size, 6), dtype=np.int64)
         code, counts = self.handlers, self.state.counts
         column = -1 if axis == "until" else COUNTED.index(axis)
         left = places if axis == "until" else places - getattr(counts, axis)
         ends = ("gradients", "activations", "bits")
         room = np.array([getattr(limits, name) - getattr(counts, name) for name in ends], dtype=np.float64)
         passed = driver().walk_together(
-            code.on_event.address, code.on_measure.address, self.binding.address, self.binding.tally, counts.events, events.t,
-            column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points, target, values, times, done,
+            code.on_event.address, self.on_other, code.on_measure.address, self.binding.address, self.binding.tally, counts.events,
+            *events, column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points, target, values, times, done,
         )  # fmt: skip
         whole = self._counted(done[: passed + 1])
         self._arrive(events, int(done[passed, 0]), whole[passed])
@@ -211,6 +221,7 @@ class Compiled(Engine):
         for copy, part in zip(self._past, self.binding.state, strict=True):
             np.copyto(part, copy)
         self.tape = Tape(self.world.events(), *position)
+        self._make_room()
         while True:
             event = self.tape.take(Limits(events=1), Counts())
             if self.together:

@@ -8,7 +8,7 @@ from typing import Any
 from numba import int32, int64, njit, uint64
 
 from gossipsim.engines.draws import LOW, SHIFT, ZERO, philox, unit
-from gossipsim.engines.pointers import call_event, call_exchange, call_gradient, call_measure, prefetch
+from gossipsim.engines.pointers import call_event, call_exchange, call_gradient, call_measure, call_other, prefetch
 
 _FURTHEST = 16384  # bytes of one node's samples worth asking for
 _NO_LIMIT = 1 << 62
@@ -78,15 +78,16 @@ def _ask_for(k, memory, first_sample, i, j):  # type: ignore[no-untyped-def]
         other = nodes + int64(j[k]) * row
         for line in range(0, row + 63, 64):
             prefetch(other + line)
-    else:
+    elif j[k] == -1:
         begin, end = first_sample[uint64(i[k])], first_sample[uint64(i[k]) + uint64(1)]
         for line in range(begin * sample, min(end * sample, begin * sample + _FURTHEST) + 63, 64):
             prefetch(samples + line)
 
 
 @njit(inline="always")
-def _count(row, events, gradients, exchanges, messages, bits):  # type: ignore[no-untyped-def]
-    row[0], row[1], row[2], row[3], row[4] = events, gradients, exchanges, messages, bits
+def _count(row, events, gradients, exchanges, messages, bits, tally):  # type: ignore[no-untyped-def]
+    row[0], row[1], row[2] = events, gradients + tally[0], exchanges + tally[1]
+    row[3], row[4], row[5] = messages + tally[2], bits + tally[3], tally[4]
 
 
 @njit("void(i8, i8, f8, f8[:,::1], f8[::1], f8[::1])", **_OPTIONS)
@@ -96,13 +97,14 @@ def measure(on_measure, context, t, X, target, values):  # type: ignore[no-untyp
 
 
 @njit(
-    "i8(i8, i8, i8, i8, i8[::1], i8[::1], i8[::1], f8[::1], i4[::1], i4[::1], i4[::1],"
+    "i8(i8, i8, i8, i8, i8, i8[::1], i8[::1], i8[::1], f8[::1], i4[::1], i4[::1], i4[::1],"
     " i8[::1], f8[::1], f8, f8[:,::1], f8[::1], f8[:,::1], i8[:,::1])",
     **_OPTIONS,
 )
 def walk(  # type: ignore[no-untyped-def]
     on_gradient,
     on_exchange,
+    on_other,
     on_measure,
     context,
     memory,
@@ -128,7 +130,7 @@ def walk(  # type: ignore[no-untyped-def]
 
     `memory` holds how many events ahead to ask for rows (0: they fit in the cache anyway), then address and size of the
     nodes' rows and of the samples' rows, whether marks need the error only, bits of a message and limit of bits. `tally` counts
-    what exchanges add besides: gradients at 0, bits of compressed messages at 3.
+    what else happens: gradients, activations, messages, bits, lost messages.
     """
     ahead, size, room = memory[0], memory[6], memory[7]
     gradients, exchanges, messages, at = 0, 0, 0, 0
@@ -139,16 +141,18 @@ def walk(  # type: ignore[no-untyped-def]
         for k in range(uint64(at), uint64(stop)):
             if ahead > 0 and k + uint64(ahead) < uint64(t.size):
                 _ask_for(k + uint64(ahead), memory, first_sample, i, j)
-            if j[k] < 0:
+            if j[k] == -1:
                 gradients += call_gradient(on_gradient, context, i[k], t[k])
+            elif j[k] < 0:
+                call_other(on_other, context, edge[k], i[k], j[k], t[k])
             else:
                 exchanges += 1
                 messages += call_exchange(on_exchange, context, edge[k], i[k], j[k], t[k])
                 if room < _NO_LIMIT and messages * size + tally[3] >= room:
-                    _count(counts[r], k + 1, gradients + tally[0], exchanges, messages, messages * size + tally[3])
+                    _count(counts[r], k + 1, gradients, exchanges, messages, messages * size, tally)
                     return r
         at = stop
-        _count(counts[r], at, gradients + tally[0], exchanges, messages, messages * size + tally[3])
+        _count(counts[r], at, gradients, exchanges, messages, messages * size, tally)
         if r < marks.size:
             call_measure(on_measure, context, X.shape[0], times[r], X_at, target_at, values[r].ctypes.data, memory[5])
             if values[r, 0] <= goal:
@@ -157,17 +161,21 @@ def walk(  # type: ignore[no-untyped-def]
 
 
 @njit(
-    "i8(i8, i8, i8, i8[::1], i8, f8[::1], i8, f8[::1], b1, f8[::1], f8, i8,"
+    "i8(i8, i8, i8, i8, i8[::1], i8, f8[::1], i4[::1], i4[::1], i4[::1], i8, f8[::1], b1, f8[::1], f8, i8,"
     " f8[:,::1], f8[::1], f8[:,::1], f8[::1], i8[:,::1])",
     **_OPTIONS,
 )
 def walk_together(  # type: ignore[no-untyped-def]
     on_event,
+    on_other,
     on_measure,
     context,
     tally,
     first,
     t,
+    i,
+    j,
+    edge,
     axis,
     places,
     to_the_end,
@@ -195,27 +203,30 @@ def walk_together(  # type: ignore[no-untyped-def]
     for k in range(uint64(t.size + 1)):
         while axis < 0 and place < places.size and (places[place] <= t[k] if k < t.size else to_the_end):
             call_measure(on_measure, context, X.shape[0], places[place], X_at, target_at, values[r].ctypes.data, simple)
-            _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+            _count(counts[r], done, 0, 0, 0, 0, tally)
             times[r] = places[place]
             r, place = r + 1, place + 1
             if values[r - 1, 0] <= goal:
-                _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+                _count(counts[r], done, 0, 0, 0, 0, tally)
                 return r
         if k == t.size:
             break
-        call_event(on_event, context, first + int64(k), t[k])
+        if j[k] >= -3:
+            call_event(on_event, context, first + int64(k), t[k])
+        else:
+            call_other(on_other, context, edge[k], i[k], j[k], t[k])
         done += 1
-        _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+        _count(counts[r], done, 0, 0, 0, 0, tally)
         if axis >= 0 and place < places.size and counts[r, axis] >= places[place]:
             call_measure(on_measure, context, X.shape[0], t[k], X_at, target_at, values[r].ctypes.data, simple)
             times[r] = t[k]
             while place < places.size and counts[r, axis] >= places[place]:
                 place += 1
             r += 1
-            _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+            _count(counts[r], done, 0, 0, 0, 0, tally)
             if values[r - 1, 0] <= goal or place == places.size:
                 return r
         if tally[0] >= limits[0] or tally[1] >= limits[1] or tally[3] >= limits[2]:
             return r
-    _count(counts[r], done, tally[0], tally[1], tally[2], tally[3])
+    _count(counts[r], done, 0, 0, 0, 0, tally)
     return r

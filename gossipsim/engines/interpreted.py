@@ -138,6 +138,32 @@ class InterpretedVerbs:
         self.gather(i, t, [slot], [box])
         return not len(nonfinite(self.nodes[i : i + 1]))
 
+    def apply(self, i: int, slot: int, t: float, box: int) -> bool:
+        """Let node i apply the difference of its message in this box and the other of the pair, made when they were made."""
+        node, link, plain = self.nodes[i], self._links(i)[slot], self.method.payload is None
+        now = zeros(self.method.letter(), self.world.objective.dim, 1)
+        out = now["x"][0] if plain else now[0]
+        if self.method.message is None:
+            out[:] = node[self.method.primal]
+        else:
+            self._call("message", i, t, self.p, node, link, t, out)
+        other = box + 1 - 2 * (box % 2)
+        for name in self.method.letter():
+            value = now[name]
+            own, heard = (self.boxes[k] if plain else self.boxes[k][name] for k in (box, other))
+            value[0] = value[0] - (own - heard)
+        if self.method.receive is not None:
+            inbox = now["x"] if plain else now
+            self._call("receive", i, t, self.p, node, self._links(i), t, inbox, np.array([slot]))
+        return not len(nonfinite(self.nodes[i : i + 1]))
+
+    def make_room(self, boxes: int) -> None:
+        """Make room for so many messages."""
+        if boxes > len(self.boxes):
+            new = np.zeros((boxes, *self.boxes.shape[1:]), dtype=self.boxes.dtype)
+            new[: len(self.boxes)] = self.boxes
+            self.boxes = new if self.method.payload is None else new.view(np.recarray)
+
     def gather(self, i: int, t: float, slots: list[int], boxes: list[int]) -> None:
         """Hand the contents of some boxes, sent by the neighbours on these slots, to node i at once."""
         if self.method.receive is not None:

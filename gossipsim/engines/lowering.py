@@ -25,14 +25,16 @@ if TYPE_CHECKING:
 
 CONTEXT = (
     "nodes", "links", "first_link", "slots", "p", "flow", "q", "samples", "first_sample", "scratch", "tally", "letters",
-    "said", "nbr", "reverse", "settings", "c", "inverse", "first_inverse", "token", "gathered", "sends",
+    "said", "nbr", "reverse", "settings", "c", "inverse", "first_inverse", "token", "gathered", "sends", "ends", "away", "bad",
+    "start",
 )  # fmt: skip
 """Addresses that a handler finds in the context, in this order."""
 
-SETTINGS: Fields = dict.fromkeys(("n", "hub", "turns", "batch", "seed_low", "seed_high", "width"), "integer") | {
-    "noise": "scalar"
-}
-"""Numbers of the run that handlers read: `hub` is 1 when node 0 has no data, `width` the bits of a number."""
+SETTINGS: Fields = dict.fromkeys(("n", "hub", "turns", "batch", "seed_low", "seed_high", "width", "bits"), "integer") | (
+    dict.fromkeys(("noise", "to_bad", "to_good", "lost_in_good", "lost_in_bad"), "scalar")
+)
+"""Numbers of the run that handlers read: `hub` is 1 when node 0 has no data, `width` the bits of a number, `bits` those of a
+message that is not compressed; the last four are the chain of losses."""
 
 VERBS = {"query": 4, "step": 4, "message": 5, "sent": 5, "receive": 6}
 """Number of arguments of every verb; one more is a place to draw random numbers from."""
@@ -75,6 +77,8 @@ class Lowered:
     flow: FlowForm | None
     batched: bool = False
     noisy: bool = False
+    networked: bool = False
+    """Whether messages take time or get lost, or nodes may be away."""
 
     @classmethod
     def of(cls, world: World, flow: FlowForm | None) -> Lowered:
@@ -95,7 +99,7 @@ class Lowered:
         sampling = world.scenario.sampling
         compressor = type(world.scenario.compressor) if world.scenario.compressor is not None else None
         batched, noisy = sampling.batch is not None, sampling.noise > 0.0
-        found = cls(method, problem, compressor, world.objective.dim, layouts, flow, batched, noisy)
+        found = cls(method, problem, compressor, world.objective.dim, layouts, flow, batched, noisy, world.networked)
         if method.payload is not None and method.message is None:
             raise Refused(f"{method.name} declares the fields of a message and no verb `message` that fills them")
         return found
@@ -138,7 +142,7 @@ class Lowered:
     def uses_links(self) -> bool:
         """Whether handlers touch link rows; if not, that memory is not allocated."""
         wanted = {"message": (2,), "sent": (2,), "receive": (2, 5), "route": (2,)}
-        return self.method.talks in {"round", "route"} or any(
+        return self.networked or self.method.talks in {"round", "route"} or any(
             verb is not None and any(verb.reads(verb.parameters[k]) for k in places if k < len(verb.parameters))
             for verb, places in ((self.verb(name), places) for name, places in wanted.items())
         )

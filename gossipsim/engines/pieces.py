@@ -164,13 +164,17 @@ def compress(lowered: Lowered, letter: str, index: str) -> list[str]:
     return lines
 
 
-def say(lowered: Lowered, name: str, index: str, link: str, letter: str, said: str) -> list[str]:
-    """Return lines that write a node's message into `letter` and set `said`."""
+def say(
+    lowered: Lowered, name: str, index: str, link: str, letter: str, said: str, *, silent: bool = False
+) -> list[str]:
+    """Return lines that write a node's message into `letter` and set `said`; a `silent` one never leaves."""
     if lowered.verb("message"):
         lines, here = draw(lowered, "message", index)
         lines = [*lines, f"{said} = message(p, {name}, {link}, t, {letter}{here})"]
     else:
         lines = [*copy_vector(f"{name}.{lowered.method.primal}", letter), f"{said} = True"]
+    if silent:
+        return lines
     after = compress(lowered, letter, index) if lowered.compressor is not None else []
     if lowered.verb("sent"):
         before, here = draw(lowered, "sent", index)

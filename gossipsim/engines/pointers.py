@@ -87,6 +87,12 @@ def call_measure(
 
 
 @intrinsic
+def call_other(typingctx: Any, address: Any, context: Any, edge: Any, i: Any, j: Any, t: Any) -> Any:
+    """Call `on_other(context, edge, i, j, t)` at this address."""
+    return _call(types.int64, types.int64, types.int64, types.int64, types.int64, types.float64)
+
+
+@intrinsic
 def call_exchange(typingctx: Any, address: Any, context: Any, edge: Any, i: Any, j: Any, t: Any) -> Any:
     """Call `on_exchange(context, edge, i, j, t)` at this address."""
     return _call(types.int64, types.int64, types.int64, types.int64, types.int64, types.float64)

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from simpy.events import NORMAL
 
 from gossipsim.engines.base import Engine, State, nonfinite
-from gossipsim.engines.events import Counts, Limits, Tape
+from gossipsim.engines.events import (
+    ACKNOWLEDGED, APPLY, AWAY, BACK, DELIVER, FAILED, GRADIENT, HOP, KEPT, LOST, ROUND, SPEAK, Counts, Limits, Tape,
+    kind_and_place,
+)  # fmt: skip
 from gossipsim.engines.interpreted import InterpretedVerbs
 from gossipsim.engines.verbs import CompiledVerbs, Verbs
 from gossipsim.errors import Diverged, Refused
+from gossipsim.stream import Purpose, draw_at, uniform
 from gossipsim.world import World
 
 Process = Generator[simpy.Event, Any, None]
@@ -58,6 +62,14 @@ class Processes(Engine):
         self.verbs = _verbs(world)
         self.state = State(self.verbs.nodes, self.verbs.links, Counts())
         self.tape = Tape(world.events())
+        self.away = np.zeros(world.graph.n, dtype=bool)
+        self.start = self.verbs.nodes.copy() if world.forgetful else None
+        self.networked, self.bad = world.networked, np.zeros(len(world.graph.nbr), dtype=bool)
+        self.said: dict[int, bool] = {}
+        self.event = (0, 0, 0)
+        self.wire_bell = Bell(self.env)
+        if world.networked:
+            self.env.process(self.wire())
         if world.method.talks in {"round", "route"}:
             self.bell = Bell(self.env)
             self.env.process(self.rounds() if world.method.talks == "round" else self.token())
@@ -78,13 +90,70 @@ class Processes(Engine):
     def clock(self) -> Process:
         """Ring a node or a link whenever one of the superposed clocks ticks."""
         for t, i, j, edge in self.tape:
-            bell = self.node_bells[i] if j < 0 else self.link_bells[edge]
-            yield bell.ring(t)
+            if j < GRADIENT:
+                self.event = i, j, edge
+                yield self.wire_bell.ring(t)
+            else:
+                bell = self.node_bells[i] if j < 0 else self.link_bells[edge]
+                yield bell.ring(t)
 
     def metronome(self) -> Process:
         """Ring whenever a round, or a hop of the token, is due."""
-        for t, *_ in self.tape:
-            yield self.bell.ring(t)
+        for t, i, j, edge in self.tape:
+            self.event = i, j, edge
+            yield (self.bell if j in {ROUND, HOP} else self.wire_bell).ring(t)
+
+    def wire(self) -> Process:
+        """Do what happens on a real network besides gradients and exchanges at once."""
+        verbs, counts, graph, world = self.verbs, self.state.counts, self.world.graph, self.world
+        delivers = world.method.pairwise == "delivery"
+        while True:
+            t = yield self.wire_bell.rung
+            i, j, edge = self.event
+            kind, place = kind_and_place(j)
+            fine = True
+            if kind in {FAILED, ACKNOWLEDGED}:
+                counts.messages += i
+                counts.bits += i * (world.message_bits if kind == FAILED else world.scenario.wire.float_bits)
+                counts.lost += edge
+            else:
+                verbs.advance(i, t)
+            if kind in {AWAY, BACK}:
+                self.away[i] = kind == AWAY
+                if kind == BACK and edge != KEPT:
+                    self.restart(i, edge, t)
+            elif kind in {SPEAK, APPLY, DELIVER}:
+                side = 0 if graph.edges[edge, 0] == i else 1
+                slot = int(graph.slot[edge, side])
+                if kind == SPEAK:
+                    verbs.make_room(getattr(self.tape.source, "places", 2))
+                    bits = verbs.message(i, slot, t, place)
+                    self.said[place] = bits >= 0
+                    counts.messages += bits >= 0
+                    counts.bits += max(0, bits)
+                    counts.activations += delivers and place % 2 == 0
+                elif kind == DELIVER:
+                    fine = not self.said[place] or verbs.receive(i, slot, t, place)
+                else:
+                    counts.activations += place % 2 == 0
+                    if self.said[place] and self.said[place ^ 1]:
+                        fine = verbs.apply(i, slot, t, place)
+            counts.events += 1
+            self.state.now = t
+            if not fine:
+                raise Diverged(i, t)
+
+    def restart(self, i: int, source: int, t: float) -> None:
+        """Bring a node back to the start of the run, or to the state of a neighbour."""
+        nodes = self.verbs.nodes
+        if source == LOST:
+            assert self.start is not None
+            nodes[i : i + 1] = self.start[i : i + 1]
+            nodes["at"][i] = t
+        else:
+            self.verbs.advance(source, t)
+            for name in self.world.method.vectors():
+                nodes[name][i] = nodes[name][source]
 
     def node(self, i: int, bell: Bell) -> Process:
         """Compute a gradient whenever the bell rings."""
@@ -150,10 +219,11 @@ class Processes(Engine):
         everybody, workers = range(graph.n), range(int(method.server), graph.n)
         while True:
             t = yield self.bell.rung
+            number = counts.events
             for i in everybody:
                 verbs.advance(i, t)
                 self.state.nodes[i].turn = 0
-                if method.computes == "round" and i in workers and verbs.query(i, t):
+                if method.computes == "round" and i in workers and not self.away[i] and verbs.query(i, t):
                     verbs.oracle(i)
                     verbs.step(i, t)
                     counts.gradients += 1
@@ -163,25 +233,41 @@ class Processes(Engine):
                     self.state.nodes[i].turn = turn
                     for slot in range(first[i + 1] - first[i]) if verbs.per_link else (0,):
                         box = first[i] + slot if verbs.per_link else i
-                        told[box] = verbs.message(i, slot, t, box)
+                        told[box] = -1 if self.away[i] else verbs.message(i, slot, t, box)
                 used = set()
                 for i in everybody:
                     slots, boxes = [], []
                     for at in range(first[i], first[i + 1]):
                         box = reverse[at] if verbs.per_link else neighbours[at]
-                        if told[box] >= 0:
-                            slots.append(at - first[i])
-                            boxes.append(box)
-                            counts.bits += told[box]
-                            used.add(graph.edge_of_slot[at])
-                    counts.messages += len(slots)
-                    verbs.gather(i, t, slots, boxes)
+                        if told[box] < 0:
+                            continue
+                        counts.bits += told[box]
+                        counts.messages += 1
+                        used.add(graph.edge_of_slot[at])
+                        if self.networked and self.is_lost(at, i, number * self.world.turns + turn):
+                            counts.lost += 1
+                            continue
+                        slots.append(at - first[i])
+                        boxes.append(box)
+                    if not self.away[i]:
+                        verbs.gather(i, t, slots, boxes)
                 counts.activations += len(used)
             counts.events += 1
             self.state.now = t
             bad = nonfinite(self.state.nodes)
             if len(bad):
                 raise Diverged(int(bad[0]), t)
+
+    def is_lost(self, link: int, receiver: int, number: int) -> bool:
+        """Return whether message `number` over a directed link is lost; the link's chain moves first."""
+        fate = draw_at(self.world.seed, Purpose.LOSS, link, number)
+        to_bad, to_good, in_good, in_bad = self.world.scenario.wire.loss.chain
+        moves = uniform(fate, 0)
+        if self.bad[link] and moves < to_good:
+            self.bad[link] = False
+        elif not self.bad[link] and moves < to_bad:
+            self.bad[link] = True
+        return bool(self.away[receiver] or uniform(fate, 1) < (in_bad if self.bad[link] else in_good))
 
     def token(self) -> Process:
         """Let the node that holds the token hear it, compute, and pass it on."""

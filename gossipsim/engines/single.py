@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gossipsim.engines import pieces
-from gossipsim.engines.handlers import on_measure
+from gossipsim.engines.handlers import as_if_now, on_measure
 from gossipsim.engines.lowering import CONTEXT, Lowered
 from gossipsim.engines.text import function
 
@@ -44,6 +44,22 @@ def source(lowered: Lowered) -> str:
     else:
         heard = [*post, *one, *pieces.hear(lowered, "node", "i", "links_a", "inbox", "slots"), *_finite(lowered)]
         parts.append(function("njit", "run_receive", "b1(i8, i8, i8, f8, i8)", "context, i, slot, t, box", heard))
+    if lowered.networked and lowered.method.talks not in {"round", "route"}:
+        theirs = f"_pointer(c[{CONTEXT.index('letters')}] + (box + 1 - 2 * (box % 2)) * {lowered.letter_size})"
+        now = f"_pointer(c[{CONTEXT.index('scratch')}] + {pieces.letter_offset(lowered, 0)})"
+        applied = [
+            *node,
+            *pieces.links(lowered, "a", "i"),
+            *pieces.letter_at(lowered, box, "mine", "inbox_mine"),
+            *pieces.letter_at(lowered, theirs, "theirs", "inbox_theirs"),
+            *pieces.letter_at(lowered, now, "now", "inbox"),
+            "link = links_a[slot]",
+            *as_if_now(lowered),
+            *one,
+            *pieces.hear(lowered, "node", "i", "links_a", "inbox", "slots"),
+            *_finite(lowered),
+        ]
+        parts.append(function("njit", "run_apply", "b1(i8, i8, i8, f8, i8)", "context, i, slot, t, box", applied))
     if lowered.method.talks == "route":
         route = [
             *node,

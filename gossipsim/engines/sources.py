@@ -37,10 +37,14 @@ class Rounds:
         Directed links.
     turns : int
         Times per round that every link carries a message.
+    transfer : float
+        Time per turn that the messages take besides, through links of limited bandwidth.
     """
 
-    def __init__(self, seed: int, workers: int, compute: Law, links: int, turns: int, latency: Law) -> None:
-        self.seed, self.compute, self.latency = seed, compute, latency
+    def __init__(
+        self, seed: int, workers: int, compute: Law, links: int, turns: int, latency: Law, transfer: float = 0.0
+    ) -> None:
+        self.seed, self.compute, self.latency, self.transfer = seed, compute, latency, transfer
         self.workers, self.links, self.turns = workers, links, turns
         self.block_size = max(1, min(events.BLOCK, _DRAWS // max(1, workers + turns * links)))
 
@@ -51,7 +55,7 @@ class Rounds:
         if law.name == "constant":
             return each * law.sample(np.full((count, 2), 0.5))
         index = np.arange(first * each, (first + count) * each)
-        u = _uniforms(self.seed, purpose, np.tile(np.arange(owners), len(index)), np.repeat(index, owners))
+        u = uniforms(self.seed, purpose, np.tile(np.arange(owners), len(index)), np.repeat(index, owners))
         return np.asarray(law.sample(u).reshape(count, each, owners).max(axis=2).sum(axis=1))
 
     def block(self, first: int, clock: float) -> Events:
@@ -59,7 +63,7 @@ class Rounds:
         count = self.block_size
         compute = self._slowest(self.compute, Purpose.CLOCK, self.workers, first, count, 1)
         latency = self._slowest(self.latency, Purpose.LATENCY, self.links, first, count, self.turns)
-        t = np.cumsum(np.concatenate([[clock], compute + latency]))[1:]
+        t = np.cumsum(np.concatenate([[clock], compute + latency + self.turns * self.transfer]))[1:]
         return _alike(t, ROUND)
 
 
@@ -81,8 +85,8 @@ class Hops:
         """Return some hops."""
         index = np.arange(first, first + events.BLOCK)
         owner = np.zeros(len(index), dtype=np.int64)
-        compute = self.compute.sample(_uniforms(self.seed, Purpose.CLOCK, owner, index))
-        latency = self.latency.sample(_uniforms(self.seed, Purpose.LATENCY, owner, index))
+        compute = self.compute.sample(uniforms(self.seed, Purpose.CLOCK, owner, index))
+        latency = self.latency.sample(uniforms(self.seed, Purpose.LATENCY, owner, index))
         return _alike(np.cumsum(np.concatenate([[clock], compute + latency]))[1:], HOP)
 
 
@@ -135,7 +139,7 @@ class Renewals:
     def _durations(self, nodes: Integers, count: int) -> Floats:
         """Return the next durations of some nodes, `(nodes, count)`, without taking them."""
         index = (self.ended[nodes, None] + np.arange(count)).ravel()
-        return self.compute.sample(_uniforms(self.seed, Purpose.CLOCK, np.repeat(nodes, count), index)).reshape(
+        return self.compute.sample(uniforms(self.seed, Purpose.CLOCK, np.repeat(nodes, count), index)).reshape(
             -1, count
         )
 
@@ -179,12 +183,12 @@ class Renewals:
         """Return the exchanges of the window; `rings` holds the time of the last one given, and those drawn ahead."""
         while self.rings[-1] < self.end:
             index = np.arange(_RINGS) + self.rung + len(self.rings) - 1
-            u = _uniforms(self.seed, Purpose.EVENTS, np.zeros(_RINGS, dtype=np.int64), index)
+            u = uniforms(self.seed, Purpose.EVENTS, np.zeros(_RINGS, dtype=np.int64), index)
             more = np.cumsum(np.concatenate([self.rings[-1:], -np.log(u[:, 0]) / self.total]))
             self.rings = np.concatenate([self.rings[:-1], more])
         count = int(np.searchsorted(self.rings, self.end, side="left")) - 1
         index = np.arange(self.rung, self.rung + count)
-        share = _uniforms(self.seed, Purpose.EVENTS, np.zeros(count, dtype=np.int64), index)[:, 1] * self.graph.m
+        share = uniforms(self.seed, Purpose.EVENTS, np.zeros(count, dtype=np.int64), index)[:, 1] * self.graph.m
         edge = np.minimum(share.astype(np.int64), self.graph.m - 1)
         edge = np.where(share - edge < self.accept[edge], edge, self.alias[edge])
         ends, t = self.graph.edges[edge], self.rings[1 : count + 1]
@@ -205,7 +209,7 @@ class BusyWorkers(Renewals):
         """Return an exchange and a step for every worker that ends in the next stretch of time."""
         self.end = max(self.end, float(self.due.min())) + self.window
         t, node, number = self._ends()
-        return _pairs(self.graph, t, node, _uniforms(self.seed, Purpose.PARTNER, node, number)[:, 0])
+        return _pairs(self.graph, t, node, uniforms(self.seed, Purpose.PARTNER, node, number)[:, 0])
 
 
 class PoissonWorkers:
@@ -224,7 +228,7 @@ class PoissonWorkers:
         number, part = divmod(first, each)
         ends = self.clocks.block(number, clock).part(0, max(1, events.BLOCK // each))
         index = np.arange(number, number + len(ends.t))
-        u = _uniforms(self.seed, Purpose.PARTNER, np.zeros(len(index), dtype=np.int64), index)[:, 0]
+        u = uniforms(self.seed, Purpose.PARTNER, np.zeros(len(index), dtype=np.int64), index)[:, 0]
         found = _pairs(self.graph, ends.t, ends.i, u)
         if part:
             return Events(np.array([clock]), *(column[1:2] for column in found[1:]))
@@ -244,7 +248,7 @@ def _pairs(graph: Graph, t: Floats, node: NDArray[Any], u: Floats) -> Events:
     return Events(np.repeat(t, 2), i, j, e)
 
 
-def _uniforms(seed: int, purpose: Purpose, owners: Integers, index: Integers) -> Floats:
+def uniforms(seed: int, purpose: Purpose, owners: Integers, index: Integers) -> Floats:
     """Return `stream.uniforms_of`, in machine code."""
     out = np.empty((len(index), 2))
     driver().uniforms(np.uint64(seed), int(purpose), np.ascontiguousarray(owners), np.ascontiguousarray(index), out)

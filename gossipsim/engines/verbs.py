@@ -54,6 +54,10 @@ class Verbs(Protocol):
         """`(i, slot, t, box)`: hand the content of a box, sent by this neighbour, to node i; False: no longer finite."""
 
     @property
+    def apply(self) -> Callable[[int, int, float, int], bool]:
+        """`(i, slot, t, box)`: let node i apply the difference of its message in this box and the other of the pair."""
+
+    @property
     def route(self) -> Callable[[int, float, int], int]:
         """`(i, t, number)`: the slot of the neighbour that gets the token on hop `number`, or -1."""
 
@@ -65,6 +69,9 @@ class Verbs(Protocol):
 
     def carry(self, node: int) -> None:
         """Note that the token was at this node last."""
+
+    def make_room(self, boxes: int) -> None:
+        """Make room for so many messages."""
 
 
 class CompiledVerbs:
@@ -84,6 +91,7 @@ class CompiledVerbs:
         self.step = partial(code.run_step, context)
         self.message = partial(code.run_message, context)
         self.receive = partial(getattr(code, "run_receive", _absent), context)
+        self.apply = partial(getattr(code, "run_apply", _absent), context)
         self.route = partial(getattr(code, "run_route", _absent), context)
         self.points = np.empty((world.graph.n, world.objective.dim))
 
@@ -101,6 +109,10 @@ class CompiledVerbs:
     def carry(self, node: int) -> None:
         """Note that the token was at this node last."""
         self.binding.token[2] = node
+
+    def make_room(self, boxes: int) -> None:
+        """Make room for so many messages."""
+        self.binding.make_room(boxes)
 
 
 def measured(

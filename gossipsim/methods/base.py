@@ -124,6 +124,12 @@ class Method(Component, kind="method"):
     """Whether node 0 is a server without data, all others its clients: needs a star."""
     compressible: ClassVar[bool] = False
     """Whether the method's theory allows its messages to be compressed."""
+    pairwise: ClassVar[str] = "difference"
+    """What a pairwise exchange is. "difference": `receive` depends on the inbox through the difference of the two messages only, so
+    that the difference of two earlier messages can be applied at any time, and the sum is kept. "delivery": two messages of their own,
+    each of which takes effect when and if it arrives."""
+    when_lost: ClassVar[str] = ""
+    """What lost messages and absent nodes do to the limit, as a warning; empty when they only cost time."""
     mixing: ClassVar[str] = "metropolis_lazy"
     """The weights of the links (`links[k].weight`) unless the scenario's key `mixing` says otherwise."""
     announces: ClassVar[str | None] = None
