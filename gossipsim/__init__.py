@@ -1,8 +1,8 @@
 """A laboratory for asynchronous decentralized optimization.
 
 >>> import gossipsim as gs
->>> sorted(gs.methods())
-['dadao', 'gossip']
+>>> gs.methods()["gossip"]["description"]
+'Randomized gossip: two neighbours replace their values by the average of the two.'
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gossipsim import methods, metrics, problems, rates, topologies
+    from gossipsim.comparison import Comparison, compare
     from gossipsim.errors import Diverged, GossipsimError, Interrupted, Refused, ScenarioError
     from gossipsim.graph import Graph
     from gossipsim.kernels import kernel
     from gossipsim.methods.base import Method
+    from gossipsim.optimal.averaging import averaging_weights
+    from gossipsim.optimal.solve import optimal_rates
     from gossipsim.replicas import simulate_seeds
     from gossipsim.scenario import Scenario
     from gossipsim.simulation import simulate
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
+    "Comparison": "comparison",
     "Diverged": "errors",
     "GossipsimError": "errors",
     "Graph": "graph",
@@ -36,7 +40,10 @@ _PLACES = {
     "ScenarioError": "errors",
     "Trace": "trace",
     "World": "world",
+    "averaging_weights": "optimal.averaging",
+    "compare": "comparison",
     "kernel": "kernels",
+    "optimal_rates": "optimal.solve",
     "simulate": "simulation",
     "simulate_seeds": "replicas",
     "spectrum": "spectral",
@@ -44,9 +51,9 @@ _PLACES = {
 _FAMILIES = ("methods", "metrics", "problems", "rates", "topologies")
 
 __all__ = [
-    "Diverged", "GossipsimError", "Graph", "Interrupted", "Method", "Refused", "Scenario", "ScenarioError", "Trace",
-    "World", "kernel", "methods", "metrics", "problems", "rates", "simulate",
-    "simulate_seeds", "spectrum", "topologies",
+    "Comparison", "Diverged", "GossipsimError", "Graph", "Interrupted", "Method", "Refused", "Scenario", "ScenarioError",
+    "Trace", "World", "averaging_weights", "compare", "kernel", "methods", "metrics", "optimal_rates", "problems", "rates",
+    "simulate", "simulate_seeds", "spectrum", "topologies",
 ]  # fmt: skip
 
 

@@ -125,13 +125,18 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> int:
-    """Run a scenario, print a summary and save the result with a picture."""
+    """Run a scenario, of one method or of several, print a summary and save the result with a picture."""
+    from gossipsim.contenders import is_comparison
     from gossipsim.document import Document
     from gossipsim.scenario import Scenario
     from gossipsim.trace import require_free
 
-    document = Document.load(scenario)
-    loaded = Scenario.from_document(document, _overrides(changes or [], seed))
+    document, overrides = Document.load(scenario), _overrides(changes or [], seed)
+    if is_comparison(document, overrides):
+        from gossipsim.comparison_command import run_comparison
+
+        return run_comparison(document, overrides, engine=engine, out=out, as_json=as_json, quiet=quiet)
+    loaded = Scenario.from_document(document, overrides)
     folder = out or Path("results", f"{loaded.name}-seed{loaded.seed}")
     require_free(folder)
 
@@ -204,23 +209,82 @@ def _report(trace: Trace, folder: Path, as_json: bool) -> None:
 
 
 @app.command()
+def rates(
+    source: Annotated[
+        Path, typer.Argument(metavar="GRAPH_OR_SCENARIO", help="A graph file, or a scenario (.yaml) for its topology.")
+    ],
+    criterion: Annotated[
+        str | None,
+        typer.Option(metavar="dadao|fastest_mixing|total_resistance|averaging_time", help="What is best [dadao]."),
+    ] = None,
+    total: Annotated[
+        float | None, typer.Option(help="Exchanges (or cost) per unit time [1; with limits what DADAO asks for].")
+    ] = None,
+    node_cap: Annotated[float | None, typer.Option(help="Most exchanges per unit time at every node.")] = None,
+    edge_cap: Annotated[float | None, typer.Option(help="Most exchanges per unit time on every edge.")] = None,
+    cost: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Cost of an exchange on every edge, header i,j,cost.")
+    ] = None,
+    minimum: Annotated[float | None, typer.Option(help="Fewest exchanges per unit time on every edge.")] = None,
+    tol: Annotated[float | None, typer.Option(help="Relative gap to be proved [1e-6].")] = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="auto|interior_point|sdp|first_order", help="How they are found [auto].")
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Count only edges in use, and look for edges to leave out.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv|.json", help="Where the rates go, ready for a scenario.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE.png|.svg|.pdf", help="Where a picture goes.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+) -> int:
+    """Compute the best gossip rates of a graph, with a proof of how close to the best they are."""
+    from gossipsim.rates_command import compute_rates
+
+    options = {
+        "criterion": criterion, "total": total, "node_cap": node_cap, "edge_cap": edge_cap, "cost": cost,
+        "minimum": minimum, "tol": tol, "method": method, "prune": prune or None,
+    }  # fmt: skip
+    return compute_rates(source, options, out=out, picture=picture, as_json=as_json, quiet=quiet)
+
+
+@app.command()
 def plot(
     results: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Folders that `gossipsim run` saved.")],
-    x: Annotated[str, typer.Option("--x", metavar="time|gradients|activations|bits|messages", help="Axis.")] = "time",
+    x: Annotated[
+        str | None,
+        typer.Option(
+            "--x",
+            metavar="time|gradients|activations|bits|messages",
+            help="Axis [time; of a comparison of methods, four of them, one panel each].",
+        ),
+    ] = None,
     y: Annotated[list[str] | None, typer.Option("--y", metavar="METRIC", help="Metric; can be repeated.")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf file [in the first RESULT].")
     ] = None,
 ) -> None:
-    """Draw one result, or several in one figure."""
+    """Draw one result, or several in one figure; a comparison of methods is one result."""
+    from gossipsim.comparison_command import drawing
     from gossipsim.trace import Trace
 
-    traces = [Trace.load(folder) for folder in results]
+    drawn = drawing(results, x, y)
+    if drawn is None:
+        traces = [Trace.load(folder) for folder in results]
 
-    from gossipsim.plot import draw, save
+        from gossipsim.plot import draw
 
-    figure = draw(traces, x=x, y=y)
-    path = out or results[0] / f"{'-'.join(y or ['metrics' if len(traces) == 1 else 'comparison'])}-by-{x}.png"
+        name = "-".join(y or ["metrics" if len(traces) == 1 else "comparison"])
+        drawn = draw(traces, x=x or "time", y=y), f"{name}-by-{x or 'time'}"
+
+    from gossipsim.plot import save
+
+    figure, name = drawn
+    path = out or results[0] / f"{name}.png"
     save(figure, path)
     typer.echo(path)
 
@@ -255,12 +319,17 @@ def check(scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO...",
 
 
 def _built(path: Path, describe: Any) -> str:
+    from gossipsim.contenders import is_comparison
     from gossipsim.document import Document
     from gossipsim.scenario import Scenario
     from gossipsim.world import World
 
     document = Document.load(path)
     try:
+        if is_comparison(document, {}):
+            from gossipsim.comparison_command import outlooks
+
+            return outlooks(document)
         return str(describe(World.build(Scenario.from_document(document))))
     except (ScenarioError, Refused) as fault:
         raise _located(fault, document) from fault

@@ -35,14 +35,18 @@ X_AXES = {
 FORMATS = (".png", ".svg", ".pdf")
 # Okabe and Ito, "Color universal design" (2008); yellow is left out because it is faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_STYLES = ("-", "--", ":", "-.")
+STYLES = ("-", "--", ":", "-.")
 _GREY = "0.45"
 _SMALLEST, _LARGEST = 1e-250, 1e250  # beyond, the margins of an axis overflow
 _MOST_BY_KAMADA_KAWAI, _MOST_BY_SPRINGS = 200, 2000
 
 
 def draw(
-    traces: Sequence[Trace], x: str = "time", y: str | Sequence[str] | None = None, ax: Axes | None = None
+    traces: Sequence[Trace],
+    x: str = "time",
+    y: str | Sequence[str] | None = None,
+    ax: Axes | None = None,
+    titles: Sequence[str] | None = None,
 ) -> Figure:
     """Draw metrics on a logarithmic scale; values outside 1e-250 to 1e250, zero first of all, are left out.
 
@@ -59,6 +63,8 @@ def draw(
         Metrics. Default: all of one trace; `error`, or the first common metric, of several.
     ax : matplotlib Axes, optional
         Where to draw (default: a new figure).
+    titles : sequence of str, optional
+        What the legend calls the traces (default: the settings in which they differ).
 
     Raises
     ------
@@ -83,24 +89,27 @@ def draw(
     figure, ax = _axes(ax)
     ax.set_yscale("log")
     drawn = False
-    for k, (trace, title) in enumerate(zip(traces, _titles(traces), strict=True)):
+    for k, (trace, title) in enumerate(zip(traces, titles or _titles(traces), strict=True)):
         for j, name in enumerate(names):
-            values = np.asarray(trace.columns[name], dtype=float)
-            values = np.where((values > _SMALLEST) & (values < _LARGEST), values, np.nan)
+            values = drawable(trace.columns[name])
             if np.isnan(values).all():
                 continue
             drawn = True
             single = len(traces) == 1
-            label = _label(name) if single else title if len(names) == 1 else f"{title}, {name}"
+            label = label_of(name) if single else title if len(names) == 1 else f"{title}, {name}"
             ax.plot(
                 trace.columns[x],
                 values,
                 color=COLOURS[(j if single else k) % len(COLOURS)],
-                linestyle="-" if single else _STYLES[j % len(_STYLES)],
+                linestyle="-" if single else STYLES[j % len(STYLES)],
                 linewidth=max(1.0, 2.2 - 0.5 * j),  # curves that coincide stay visible
                 label=label,
             )
-    _finish(ax, x, names, traces)
+    finish(ax, x, label_of(names[0]) if len(names) == 1 else "value")
+    if len(traces) == 1:
+        trace = traces[0]
+        nodes = len(trace.final["at"])
+        ax.set_title(f"{trace.scenario.name}: {trace.scenario.method.name}, n = {nodes:,}", fontsize="medium")
     if not drawn:
         ax.text(0.5, 0.5, "no positive value was recorded", transform=ax.transAxes, ha="center", color=_GREY)
         return figure
@@ -167,27 +176,36 @@ def _said(key: str, text: str) -> str:
     return text.strip("'") if key.endswith("name") else f"{key} = {text}"
 
 
-def _label(name: str) -> str:
+def drawable(values: ArrayLike) -> NDArray[np.float64]:
+    """Return the values that a logarithmic axis can show; the others become NaN.
+
+    Examples
+    --------
+    >>> drawable([1.0, 0.0]).tolist()
+    [1.0, nan]
+    """
+    found = np.asarray(values, dtype=float)
+    return np.where((found > _SMALLEST) & (found < _LARGEST), found, np.nan)
+
+
+def label_of(name: str) -> str:
+    """Return what an axis calls a metric."""
     metric = Metric.registry.get(name)
     return getattr(metric, "label", "") or name
 
 
-def _finish(ax: Axes, x: str, names: list[str], traces: Sequence[Trace]) -> None:
+def finish(ax: Axes, x: str, label: str) -> None:
+    """Label the axes, with units, and lay a faint grid behind the curves."""
     from matplotlib.ticker import EngFormatter
 
     ax.set_xlabel(X_AXES[x])
-    ax.set_ylabel(_label(names[0]) if len(names) == 1 else "value")
+    ax.set_ylabel(label)
     if x != "time":
         ax.xaxis.set_major_formatter(EngFormatter(sep=""))
     ax.grid(True, color="0.9", linewidth=0.6)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0.01)
-    if len(traces) == 1:
-        trace = traces[0]
-        ax.set_title(
-            f"{trace.scenario.name}: {trace.scenario.method.name}, n = {len(trace.final['at']):,}", fontsize="medium"
-        )
 
 
 def _draw_promise(ax: Axes, trace: Trace, names: list[str]) -> None:
@@ -229,7 +247,7 @@ def draw_graph(graph: Graph, rates: ArrayLike | None = None, ax: Axes | None = N
     """
     from matplotlib.collections import LineCollection
 
-    places = _places(graph)
+    places = places_of(graph)
     figure, ax = _axes(ax, size=(5.6, 5.0) if rates is None else (6.4, 5.0))
     thickest = float(np.clip(40.0 / np.sqrt(max(graph.m, 1)), 0.5, 3.5))
     if rates is None:
@@ -259,7 +277,15 @@ def _coloured(graph: Graph, places: NDArray[np.float64], rates: NDArray[np.float
     return lines
 
 
-def _places(graph: Graph) -> NDArray[np.float64]:
+def places_of(graph: Graph) -> NDArray[np.float64]:
+    """Return where to draw the nodes, (n, 2): `graph.positions`, or a layout of networkx that repeats.
+
+    Examples
+    --------
+    >>> from gossipsim.graph import Graph
+    >>> places_of(Graph.build("path", n=4)).shape
+    (4, 2)
+    """
     if graph.positions is not None:
         return np.asarray(graph.positions)
     import networkx as nx

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from gossipsim.component import Component
+from gossipsim.contenders import HOW_TO_TALK, LONGEST_LABEL
 from gossipsim.manual import descriptions
 from gossipsim.methods.base import _read_matrix, _StoredArray
 from gossipsim.metrics import Metric
@@ -79,16 +80,40 @@ def _schema() -> dict[str, Any]:
     found = Scenario.model_json_schema(schema_generator=_Generator)
     found["properties"]["name"]["description"] = "Names the run, its picture and its default folder."
     found["properties"]["seed"]["description"] = "Every random number of the run is a function of it."
+    found["properties"]["methods"] = _methods(found)
+    found["required"] = [key for key in found["required"] if key != "method"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **found,
         "title": "gossipsim scenario",
-        "description": "A topology, a problem, a method, and how long to run them.",
+        "description": "A topology, a problem, a method or several to compare, and how long to run them.",
+        "oneOf": [{"required": ["method"]}, {"required": ["methods"]}],
         # Something must end the run: a limit, or the last of the recorded events.
         "anyOf": [
             {"required": ["run"], "properties": {"run": {"minProperties": 1}}},
             {"required": ["clocks"], "properties": {"clocks": {"required": ["trace"]}}},
         ],
+    }
+
+
+def _methods(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of `methods`: a list of methods, each with a label and with its own way to talk if need be."""
+    own = {key: schema["properties"][key] for key in HOW_TO_TALK}
+    own["label"] = {"type": "string", "minLength": 1, "maxLength": LONGEST_LABEL}
+    own["label"]["description"] = "What tables and pictures call it."
+    choices = []
+    for choice in schema["properties"]["method"]["oneOf"]:
+        if "$ref" in choice:
+            member = schema["$defs"][choice["$ref"].rpartition("/")[2]]
+            settings = {key: {"$ref": f"{choice['$ref']}/properties/{key}"} for key in member["properties"]}
+            choices.append({**member, "properties": {**settings, **own}})
+        else:
+            choices.append(choice)
+    return {
+        "type": "array",
+        "minItems": 1,
+        "description": "Methods to compare on the same world, in place of `method`.",
+        "items": {"title": "method", "oneOf": choices},
     }
 
 
@@ -99,7 +124,7 @@ def scenario_schema() -> dict[str, Any]:
     --------
     >>> found = scenario_schema()
     >>> found["required"], found["additionalProperties"]
-    (['topology', 'problem', 'method'], False)
+    (['topology', 'problem'], False)
     """
     return deepcopy(_schema())
 

@@ -46,6 +46,7 @@ def facts(trace: Trace, folder: Path | None = None) -> dict[str, Any]:
         "events": meta["events"],
         **{name: int(columns[name][-1]) for name in _COUNTED},
         "metrics": {name: {"first": columns[name][0], "last": columns[name][-1]} for name in trace.metrics},
+        "rates": meta.get("rates"),
         "optimum": meta.get("optimum"),
         "promise": _promise(trace),
         "diverged": meta.get("diverged"),
@@ -128,6 +129,9 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("work", f"{found['gradients']:,} gradients, {found['activations']:,} exchanges"),
         ("traffic", f"{found['messages']:,} messages{lost}, {bits(found['bits'])}"),
     ]
+    certificate = (found["rates"] or {}).get("certificate")
+    if certificate:
+        lines.append(("rates", _certified(found["rates"]["total"], certificate)))
     lines += [(name, f"{_number(ends['first'])} -> {_number(ends['last'])}") for name, ends in found["metrics"].items()]
     if found["optimum"]:
         lines.append(("optimum", f"|grad f(x*)| = {_number(found['optimum']['residual'])}, {found['optimum']['how']}"))
@@ -144,6 +148,16 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
 def _status(found: dict[str, Any]) -> str:
     where = found["diverged"]
     return str(found["status"]) + (f" at node {where['node']}, time {where['time']:.6g}" if where else "")
+
+
+def _certified(total: float, certificate: dict[str, Any]) -> str:
+    """Say how often the edges are used, and how well that is known to be best."""
+    proof = (
+        f"certified, gap {certificate['gap']:.0e}" if certificate["status"] == "certified" else certificate["status"]
+    )
+    value, uniform = certificate["value"], certificate["uniform_value"]
+    what = f"{certificate['criterion']} {value:.5g}, with uniform rates {uniform:.5g}"
+    return f"{total:.5g} exchanges per unit time; {what}; {proof}"
 
 
 def _decay(promise: dict[str, Any]) -> str:

@@ -7,37 +7,47 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gossipsim"
 LAYERS = [
-    "errors component document kernels lift rows stream arrays catalogue",
-    "law graph spectral selected_inverse facts flow",
-    "topologies rates problems wire start recording metrics",
+    "errors component document kernels kinds lift rows stream arrays catalogue folders family",
+    "law graph spectral selected_inverse facts flow modes",
+    "optimal mixing",
+    "topologies rates problems wire start recording metrics compressors sampling fleet",
     "methods",
     "scenario world",
     "engines",
-    "schedule trace simulation replicas",
-    "cli plot schema manual summary progress __main__ __init__",
+    "schedule trace simulation replicas contenders comparison",
+    "cli plot schema manual summary progress rates_command rates_plot comparison_command comparison_plot comparison_summary"
+    " __main__ __init__",
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts.split()}
 METHODS_USE = {"errors", "component", "kernels", "rows", "stream", "facts", "catalogue"}
 
 SIDEWAYS = {
-    "errors": "component document arrays",  # imported by these
+    "errors": "component family document arrays folders",  # imported by these
     "kernels": "component lift",
-    "rows": "lift",
-    "component": "catalogue",
+    "rows": "kinds",
+    "kinds": "lift",
+    "component": "catalogue family",
+    "optimal": "rates mixing",
     "graph": "spectral selected_inverse",
+    "flow": "modes",
     "selected_inverse": "spectral",
     "topologies": "rates",  # both read text files
     "scenario": "world",
     "schedule": "simulation",
-    "trace": "simulation replicas",
-    "simulation": "replicas",
+    "trace": "simulation replicas comparison",
+    "simulation": "replicas comparison",
+    "contenders": "comparison",
     "cli": "__main__",
     "__init__": "cli",
-    "plot": "cli",
+    "plot": "cli comparison_command comparison_plot rates_command rates_plot",
     "schema": "cli manual",
     "manual": "cli schema",
-    "summary": "cli",
-    "progress": "cli",
+    "summary": "cli comparison_command comparison_summary",
+    "progress": "cli comparison_command rates_command",
+    "comparison_command": "cli",
+    "comparison_summary": "comparison_command",
+    "rates_command": "cli",
+    "rates_plot": "rates_command",
 }
 SIDEWAYS = {f"{user} -> {used}" for used, users in SIDEWAYS.items() for user in users.split()}
 """Arrows inside a layer; modules of one folder may import each other besides."""
@@ -46,6 +56,9 @@ UPWARD = {
     "law -> problems": "a law reads recorded values with the readers of data files",
     "world -> engines": "World.events makes the source that both engines read",
     "trace -> plot": "Trace.plot draws",
+    "comparison -> plot": "Comparison.save draws",
+    "comparison -> comparison_plot": "Comparison.plot draws",
+    "comparison -> comparison_summary": "Comparison.table counts what a summary counts",
 }
 """Arrows that point up, allowed inside functions only, each with its reason."""
 

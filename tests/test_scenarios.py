@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 
 import gossipsim as gs
+from gossipsim.contenders import contenders
+from gossipsim.document import Document
 
-FILES = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+ALL = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+COMPARISONS = [file for file in ALL if "methods" in Document.load(file).data]
+FILES = [file for file in ALL if file not in COMPARISONS]
 EVENTS = 50
 
 
@@ -23,7 +27,20 @@ def test_what_is_dumped_loads_to_an_equal_scenario(file, tmp_path):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_both_engines_write_the_same_bytes(file):
-    scenario = gs.Scenario.load(file).replace({"run": {"events": EVENTS}, "record.points": 3})
+    same_bytes(gs.Scenario.load(file))
+
+
+@pytest.mark.parametrize("file", COMPARISONS, ids=lambda file: file.stem)
+def test_both_engines_write_the_same_bytes_for_every_method(file):
+    entrants = contenders(Document.load(file))
+    assert len(entrants) > 1
+    assert len({entrant.label for entrant in entrants}) == len(entrants)
+    for entrant in entrants:
+        same_bytes(entrant.scenario)
+
+
+def same_bytes(scenario):
+    scenario = scenario.replace({"run": {"events": EVENTS}, "record.points": 3})
     compiled, processes = (gs.simulate(scenario, engine=engine) for engine in ("compiled", "processes"))
     assert compiled.meta["events"] == EVENTS
     for name, column in compiled.columns.items():
