@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from gossipsim.law import Law
 from gossipsim.stream import Purpose, generator, uniforms_of
 
 State = Literal["kept", "lost", "neighbour"]
+STATES = ("kept", "lost", "neighbour")
 
 
 class Churn(Settings):
@@ -107,6 +108,19 @@ class Failure(Settings):
         return np.sort(np.argsort(-size, kind="stable")[:count])
 
 
+class Changes(NamedTuple):
+    """Who leaves or returns: times, nodes, whether they are present from now on, numbers of `STATES`; each `(k,)`."""
+
+    t: Floats
+    node: Integers
+    back: NDArray[np.bool_]
+    state: Integers
+
+    def part(self, which: Any) -> Changes:
+        """Return some of them."""
+        return Changes(*(column[which] for column in self))
+
+
 class Presence:
     """When nodes leave and return: churn and failures as one stream of changes in order of time.
 
@@ -128,9 +142,10 @@ class Presence:
         self.seed, self.n, self.churn = seed, n, churn
         self.reasons = np.zeros(n, dtype=np.int64)
         """How many reasons keep each node away."""
-        fixed = [(t, int(i), change, state) for begin, end, nodes, state in failures for i in nodes
+        fixed = [(t, int(i), change, STATES.index(state)) for begin, end, nodes, state in failures for i in nodes
                  for t, change in ((begin, 1), (end, -1)) if t < np.inf]  # fmt: skip
         self.fixed = sorted(fixed, key=lambda each: each[0])
+        self.failing = bool(fixed)
         self.count = np.zeros(n, dtype=np.int64)
         self.present = np.ones(n, dtype=bool)
         self.due = np.full(n, np.inf)
@@ -151,21 +166,32 @@ class Presence:
         """Return whether a node that is away stays away."""
         return self.churn is None and not any(i == node and change < 0 for _, i, change, _ in self.fixed)
 
-    def until(self, end: float) -> list[tuple[float, int, bool, str]]:
-        """Return the changes (time, node, whether it is present from now on, the state it returns with) before `end`."""
-        raw: list[tuple[float, int, int, str]] = []
+    def until(self, end: float) -> Changes:
+        """Return what changes before `end`, in order of time."""
+        found = [Changes(np.empty(0), np.empty(0, np.int64), np.empty(0, bool), np.empty(0, np.int64))]
+        state = STATES.index(self.churn.state) if self.churn is not None else 0
+        while (nodes := np.flatnonzero(self.due < end)).size:
+            self.present[nodes] = ~self.present[nodes]
+            found.append(Changes(self.due[nodes], nodes, self.present[nodes], np.full(len(nodes), state)))
+            self.due[nodes] += self._durations(nodes)
+        changes = Changes(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        changes = changes.part(np.lexsort((changes.node, changes.t)))
+        if not self.failing:
+            self.reasons[:] = ~self.present
+            return changes
+        return self._among_failures(changes, end)
+
+    def _among_failures(self, churn: Changes, end: float) -> Changes:
+        """Return the changes that are left when a node may be away for several reasons."""
+        raw = [(t, i, -1 if back else 1, int(state)) for t, i, back, state in zip(*churn, strict=True)]
         while self.fixed and self.fixed[0][0] < end:
             raw.append(self.fixed.pop(0))
-        while (nodes := np.flatnonzero(self.due < end)).size:
-            assert self.churn is not None
-            self.present[nodes] = ~self.present[nodes]
-            changes = np.where(self.present[nodes], -1, 1)
-            raw += [(t, i, c, self.churn.state) for t, i, c in zip(self.due[nodes].tolist(), nodes.tolist(), changes.tolist(), strict=True)]
-            self.due[nodes] += self._durations(nodes)
-        found = []
+        kept = []
         for t, i, change, state in sorted(raw, key=lambda each: each[:2]):
             before = self.reasons[i]
             self.reasons[i] = before + change
             if (before == 0) != (self.reasons[i] == 0):
-                found.append((t, i, bool(self.reasons[i] == 0), state))
-        return found
+                kept.append((t, i, self.reasons[i] == 0, state))
+        columns = zip(*kept, strict=True) if kept else ((), (), (), ())
+        kinds = (np.float64, np.int64, np.bool_, np.int64)
+        return Changes(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))

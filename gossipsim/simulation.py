@@ -306,6 +306,8 @@ def _meta(world: World, engine: Engine, preparing: float, running: float) -> dic
             "certificate": world.scenario.rates.certificate(world.graph),
         },
         "constants": world.constants,
+        "warnings": world.warnings,
+        "network": engine.network_report(),
     }
     optimum = world.optimum
     if optimum is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gossipsim.component import Positive, Settings
+from gossipsim.errors import ScenarioError
 from gossipsim.family import Member
 from gossipsim.law import Constant, Law
 from gossipsim.loss import Bernoulli, Loss
@@ -24,6 +25,8 @@ class Wire(Settings):
         How long a message travels, a number or a law, in mean gradient times of a unit-rate node.
     bandwidth : float, optional
         Bits per unit of time on every directed link, one message after the other; unlimited without it.
+    service : law, optional
+        Time that a message occupies its directed link, in place of a bandwidth.
     uplink : float, optional
         Bits per unit of time that a node can send, one message after the other; unlimited without it.
     loss : loss
@@ -41,6 +44,7 @@ class Wire(Settings):
     float_bits: Annotated[int, Field(ge=1, le=128)] = 32
     latency: Annotated[Law, Member] = Constant(value=0.0)
     bandwidth: Positive | None = None
+    service: Annotated[Law, Member] | None = None
     uplink: Positive | None = None
     loss: Annotated[Loss, Member] = Bernoulli(p=0.0)
     exchange: Literal["atomic", "handshake"] = "atomic"
@@ -49,7 +53,14 @@ class Wire(Settings):
     def ideal(self) -> bool:
         """Whether every message arrives at once."""
         instant = isinstance(self.latency, Constant) and self.latency.value == 0.0
-        return instant and self.bandwidth is None and self.uplink is None and self.loss.mean == 0.0
+        queues = self.bandwidth is not None or self.uplink is not None or self.service is not None
+        return instant and not queues and self.loss.mean == 0.0
+
+    @model_validator(mode="after")
+    def _one_service(self) -> Self:
+        if self.service is not None and self.bandwidth is not None:
+            raise ScenarioError("given together with bandwidth", key=("service",), allowed="the one or the other")
+        return self
 
     def message_bits(self, letter: Fields, dim: int) -> int:
         """Return the size in bits of one message with these fields, not compressed."""

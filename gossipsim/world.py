@@ -153,6 +153,13 @@ class World:
         default = "normal" if self.method.solves == "average" else "zeros"
         return self.scenario.init or Init.parse(default)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What theory does not cover in this world, in sentences."""
+        wire, fleet, method = self.scenario.wire, self.scenario.fleet, self.method
+        harmed = wire.loss.mean > 0.0 or not fleet.steady
+        return [f"{method.name}: {method.when_lost}"] if harmed and method.when_lost else []
+
     @cached_property
     def networked(self) -> bool:
         """Whether messages take time or get lost, or nodes may be away."""
@@ -160,6 +167,11 @@ class World:
         if self.method.talks in {"round", "route"}:
             return wire.loss.mean > 0.0 or not fleet.steady
         return not (wire.ideal and fleet.steady)
+
+    @cached_property
+    def link_delays(self) -> NDArray[np.float64]:
+        """What every directed link adds to the latency, `(2m,)`, in the order of `graph.nbr`."""
+        return np.zeros(2 * self.graph.m)
 
     @property
     def forgetful(self) -> bool:
@@ -229,7 +241,8 @@ class World:
         """How long it takes in a turn to push one message to every neighbour through the narrowest place."""
         wire, bits = self.scenario.wire, self.message_bits
         through_uplink = bits * float(self.graph.degree.max(initial=0)) / wire.uplink if wire.uplink else 0.0
-        return through_uplink + (bits / wire.bandwidth if wire.bandwidth else 0.0)
+        through_link = wire.service.mean if wire.service is not None else bits / wire.bandwidth if wire.bandwidth else 0.0
+        return through_uplink + through_link
 
     def _rings(self, sources: Any) -> Source:
         """Return the clocks, without what becomes of their rings on the network."""
@@ -312,7 +325,7 @@ def suits(scenario: Scenario, graph: Graph) -> None:
         raise Refused(f"{name} has one token, which would be lost with its message or with the node that holds it")
     if not fleet.steady and scenario.run.rounds is not None:
         raise Refused("with nodes that come and go, give run.time instead of run.rounds")
-    if scenario.compressor is not None and (wire.bandwidth or wire.uplink):
+    if scenario.compressor is not None and (wire.bandwidth or wire.uplink or wire.service):
         raise Refused("bandwidth and uplink are not defined for compressed messages yet: leave them out, or the compressor")
     if method.computes == "exchange" and not (wire.ideal and fleet.steady):
         raise Refused(f"{name} computes at both ends of an exchange at once, and is not defined when messages take time or get lost")

@@ -117,6 +117,11 @@ class Engine(ABC):
     def exhausted(self) -> bool:
         """Whether no event is left: a recording has ended, or no clock ticks."""
 
+    def network_report(self) -> dict[str, float] | None:
+        """Return how busy links were and how long messages waited, or None on an ideal network."""
+        report = getattr(getattr(self, "tape", None), "source", None)
+        return report.report(self.state.now) if hasattr(report, "report") else None
+
     def check(self) -> None:  # noqa: B027  (the default is to do nothing)
         """Raise `Diverged` when a state is not finite; engines that check every event need not do anything."""
 

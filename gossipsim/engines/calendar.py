@@ -11,62 +11,65 @@ from gossipsim.engines.events import ACKNOWLEDGED, APPLY, AWAY, BACK, DELIVER, F
 ATOMIC, HANDSHAKE, ONE_WAY = range(3)
 _DONE, _REQUEST, _REPLY, _ACKNOWLEDGE, _ARRIVE = range(5)
 _OPTIONS: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True}
-_INLINE: dict[str, Any] = {"error_model": "numpy"}
+_INLINE: dict[str, Any] = {"error_model": "numpy", "forceinline": True}
 
 
 @njit(**_INLINE)
-def _earlier(when, order, a, b):  # type: ignore[no-untyped-def]
-    return when[a] < when[b] or (when[a] == when[b] and order[a] < order[b])
-
-
-@njit(**_INLINE)
-def _push(heap, size, when, order, flight):  # type: ignore[no-untyped-def]
+def _push(heap, keys, size, order, flight, key):  # type: ignore[no-untyped-def]
+    """Put a flight into the heap of `size`; flights of the same time keep the order of their numbers in `order`."""
     place = size
-    heap[place] = flight
     while place > 0:
-        above = (place - 1) // 2
-        if not _earlier(when, order, heap[place], heap[above]):
+        above = (place - 1) >> 1
+        if keys[above] < key or (keys[above] == key and order[heap[above]] < order[flight]):
             break
-        heap[place], heap[above] = heap[above], heap[place]
+        heap[place], keys[place] = heap[above], keys[above]
         place = above
+    heap[place], keys[place] = flight, key
 
 
 @njit(**_INLINE)
-def _pop(heap, size, when, order):  # type: ignore[no-untyped-def]
-    top = heap[0]
-    heap[0] = heap[size - 1]
-    place = 0
-    while True:
-        below = 2 * place + 1
-        if below >= size - 1:
+def _pop(heap, keys, size, order):  # type: ignore[no-untyped-def]
+    """Take the first flight out of the heap of `size`."""
+    top, last, key = heap[0], heap[size - 1], keys[size - 1]
+    place, below = 0, 1
+    while below < size - 1:
+        right = below + 1
+        if right < size - 1 and (
+            keys[right] < keys[below] or (keys[right] == keys[below] and order[heap[right]] < order[heap[below]])
+        ):
+            below = right
+        if key < keys[below] or (key == keys[below] and order[last] < order[heap[below]]):
             break
-        if below + 1 < size - 1 and _earlier(when, order, heap[below + 1], heap[below]):
-            below += 1
-        if not _earlier(when, order, heap[below], heap[place]):
-            break
-        heap[place], heap[below] = heap[below], heap[place]
-        place = below
+        heap[place], keys[place] = heap[below], keys[below]
+        place, below = below, 2 * below + 1
+    heap[place], keys[place] = last, key
     return top
 
 
 @njit(**_INLINE)
-def _travel(now, sender, link, bits, speed, free_link, free_node, latency, busy):  # type: ignore[no-untyped-def]
-    """Return when a message arrives: it waits for the sender's uplink, then for the link, and then travels."""
+def _travel(now, sender, link, share, draw, service, latency, delay, uplink, free_link, free_node, busy):  # type: ignore[no-untyped-def]
+    """Return when a message arrives: it waits for the sender's uplink, then for the link, and then travels.
+
+    `share` is its size relative to a message of the method, `service[draw]` the time that such a message occupies the link,
+    `uplink` the time that it occupies the uplink.
+    """
     start = now
-    if speed[1] > 0.0:
+    if uplink > 0.0:
         start = max(start, free_node[sender])
-        free_node[sender] = start + bits / speed[1]
-        busy[0] += bits / speed[1]
-        busy[1] += start - now
+        free_node[sender] = start + share * uplink
+        busy[0] += 1.0
+        busy[1] += share * uplink
+        busy[2] += start - now
         start = free_node[sender]
-    if speed[0] > 0.0:
+    if service[draw] > 0.0:
         ready = start
         start = max(start, free_link[link])
-        free_link[link] = start + bits / speed[0]
-        busy[2] += bits / speed[0]
-        busy[3] += start - ready
+        free_link[link] = start + share * service[draw]
+        busy[3] += 1.0
+        busy[4] += share * service[draw]
+        busy[5] += start - ready
         start = free_link[link]
-    return start + latency
+    return start + latency[draw] + delay[link]
 
 
 @njit(**_INLINE)
@@ -82,20 +85,21 @@ def _lost(link, u, chain, bad):  # type: ignore[no-untyped-def]
 
 @njit(
     "i8(i8, f8, f8[::1], i4[::1], i4[::1], i4[::1], i8[::1],"
-    " i8[:,::1], f8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1],"
-    " i8[:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[::1],"
+    " i8[:,::1], f8[::1], i8[::1], i8[::1], f8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1],"
+    " i8[:,::1], f8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[::1], f8[::1],"
     " f8[::1], i4[::1], i4[::1], i4[::1])",
     **_OPTIONS,
 )
 def transmit(  # type: ignore[no-untyped-def]
     mode, end, t, i, j, edge, here,
-    flights, when, order, heap, free, state, present, bad, gone,
-    link_of, latency, uniform, sizes, speed, chain, free_link, free_node, busy,
+    flights, when, order, heap, keys, free, state, present, bad, gone,
+    link_of, latency, service, delay, uniform, sizes, chain, free_link, free_node, busy,
     out_t, out_i, out_j, out_edge,
 ):  # fmt: skip
     """Turn rings of clocks and changes of presence into what happens on real links, up to time `end`.
 
-    `state` holds: rings taken, flights in the heap, free places left, serial number, random numbers taken, room for events.
+    `state` holds: rings taken, flights in the heap, free places left, serial number, random numbers taken. `sizes` holds the time
+    that a message occupies the uplink, the size of an acknowledgement relative to a message, and the pause before it is repeated.
     Returns the number of events written; stops early when random numbers or room could run out.
     """
     out, size, spare = 0, state[1], state[2]
@@ -103,10 +107,10 @@ def transmit(  # type: ignore[no-untyped-def]
         if state[4] + 64 > latency.size or out + 8 > out_t.size or spare < 2:
             break
         waiting = state[0] < t.size
-        if size > 0 and (not waiting or when[heap[0]] <= t[state[0]]) and (waiting or when[heap[0]] < end):
-            flight = _pop(heap, size, when, order)
+        if size > 0 and (not waiting or keys[0] <= t[state[0]]) and (waiting or keys[0] < end):
+            now = keys[0]
+            flight = _pop(heap, keys, size, order)
             size -= 1
-            now = when[flight]
             a, b, e, stage = flights[flight, 0], flights[flight, 1], flights[flight, 2], flights[flight, 3]
             over = True
             if stage == _DONE:
@@ -146,7 +150,7 @@ def transmit(  # type: ignore[no-untyped-def]
                     out += 1
                     k = state[4]
                     state[4] += 1
-                    arrival = _travel(now, b, theirs, sizes[0], speed, free_link, free_node, latency[k], busy)
+                    arrival = _travel(now, b, theirs, 1.0, k, service, latency, delay, sizes[0], free_link, free_node, busy)
                     if _lost(theirs, uniform[k], chain, bad):
                         out_t[out], out_i[out], out_j[out], out_edge[out] = now, 0, -FAILED, 1
                         out += 1
@@ -160,7 +164,9 @@ def transmit(  # type: ignore[no-untyped-def]
                     while True:
                         k = state[4]
                         state[4] += 1
-                        arrival = _travel(arrival, a, mine, sizes[1], speed, free_link, free_node, latency[k], busy)
+                        arrival = _travel(
+                            arrival, a, mine, sizes[1], k, service, latency, delay, sizes[0], free_link, free_node, busy
+                        )
                         missed = _lost(mine, uniform[k], chain, bad)
                         out_t[out], out_i[out], out_j[out], out_edge[out] = now, 1, -ACKNOWLEDGED, missed
                         out += 1
@@ -189,7 +195,7 @@ def transmit(  # type: ignore[no-untyped-def]
             else:
                 order[flight] = state[3]
                 state[3] += 1
-                _push(heap, size, when, order, flight)
+                _push(heap, keys, size, order, flight, when[flight])
                 size += 1
             continue
         if not waiting:
@@ -226,12 +232,14 @@ def transmit(  # type: ignore[no-untyped-def]
                     n = state[4]
                     state[4] += 1
                     sender = node if side == 0 else code
-                    arrival = _travel(now, sender, link_of[e, side], sizes[0], speed, free_link, free_node, latency[n], busy)
+                    arrival = _travel(
+                        now, sender, link_of[e, side], 1.0, n, service, latency, delay, sizes[0], free_link, free_node, busy
+                    )
                     flights[flight, 4] += _lost(link_of[e, side], uniform[n], chain, bad)
                     there = max(there, arrival)
                 flights[flight, 3], when[flight], order[flight] = _DONE, there, state[3]
                 state[3] += 1
-                _push(heap, size, when, order, flight)
+                _push(heap, keys, size, order, flight, when[flight])
                 size += 1
             elif mode == HANDSHAKE:
                 # seen from the edge: places 0 and 1 of a flight belong to who asks and who answers
@@ -243,7 +251,9 @@ def transmit(  # type: ignore[no-untyped-def]
                 out += 1
                 side = 0 if a == node else 1
                 flights[flight, 5] = side
-                arrival = _travel(now, a, link_of[e, side], sizes[0], speed, free_link, free_node, latency[n], busy)
+                arrival = _travel(
+                    now, a, link_of[e, side], 1.0, n, service, latency, delay, sizes[0], free_link, free_node, busy
+                )
                 if _lost(link_of[e, side], uniform[n], chain, bad):
                     out_t[out], out_i[out], out_j[out], out_edge[out] = now, 0, -FAILED, 1
                     out += 1
@@ -252,7 +262,7 @@ def transmit(  # type: ignore[no-untyped-def]
                 else:
                     flights[flight, 3], when[flight], order[flight] = _REQUEST, arrival, state[3]
                     state[3] += 1
-                    _push(heap, size, when, order, flight)
+                    _push(heap, keys, size, order, flight, when[flight])
                     size += 1
             else:
                 spare -= 1
@@ -268,7 +278,9 @@ def transmit(  # type: ignore[no-untyped-def]
                     out_t[out], out_i[out], out_edge[out] = now, sender, e
                     out_j[out] = -(16 * (2 * flight + side) + SPEAK)
                     out += 1
-                    arrival = _travel(now, sender, link_of[e, side], sizes[0], speed, free_link, free_node, latency[n], busy)
+                    arrival = _travel(
+                        now, sender, link_of[e, side], 1.0, n, service, latency, delay, sizes[0], free_link, free_node, busy
+                    )
                     if _lost(link_of[e, side], uniform[n], chain, bad):
                         out_t[out], out_i[out], out_j[out], out_edge[out] = now, 0, -FAILED, 1
                         out += 1
@@ -280,7 +292,7 @@ def transmit(  # type: ignore[no-untyped-def]
                     flights[flight, 7] += 1
                     when[mine], order[mine] = arrival, state[3]
                     state[3] += 1
-                    _push(heap, size, when, order, mine)
+                    _push(heap, keys, size, order, mine, when[mine])
                     size += 1
                 if used < 2:
                     free[spare] = other

@@ -57,14 +57,15 @@ def sample(  # type: ignore[no-untyped-def]
     return clock
 
 
-@njit("void(u8, i8, i8[::1], i8[::1], f8[:,::1])", **_OPTIONS)
-def uniforms(seed, purpose, owners, index, out):  # type: ignore[no-untyped-def]
-    """Fill `out` `(k, 2)` with the uniforms of `stream.uniforms_of`."""
+@njit("void(u8, u8, u8[::1], u8[::1], f8[::1], f8[::1])", **_OPTIONS)
+def uniforms(seed, purpose, owners, index, u, v):  # type: ignore[no-untyped-def]
+    """Fill u and v `(k,)` with the uniforms of `stream.uniforms_of`."""
     key_low, key_high = seed & LOW, seed >> SHIFT
     for k in range(uint64(index.size)):
-        number = uint64(index[k])
-        a, b, c, d = philox(number & LOW, number >> SHIFT, uint64(owners[k]), uint64(purpose), key_low, key_high)
-        out[k, 0], out[k, 1] = unit(a, b), unit(c, d)
+        number = index[k]
+        a, b, c, d = philox(number & LOW, number >> SHIFT, owners[k], purpose, key_low, key_high)
+        u[k] = unit(a, b)
+        v[k] = unit(c, d)
 
 
 @njit(inline="always")

@@ -106,7 +106,7 @@ def on_exchange(lowered: Lowered) -> str:
             *_letter(lowered, side, end),
         ]
         place = f"carray({pieces.PLACE['slots']}, (_MANY, 2), np.int64)[uint64(edge), {end}]"
-        lines.append(f"slot_{side} = {place if lowered.uses_links else '0'}")
+        lines.append(f"slot_{side} = {place if lowered.verbs_use_links else '0'}")
     if asks:
         for side, index in (("a", "i"), ("b", "j")):
             lines += [
@@ -164,10 +164,7 @@ def on_round(lowered: Lowered) -> str:
         # a verb that does not look at its link gets the first row, which exists even where a node has no neighbour
         first = f"link = carray({pieces.PLACE['links']}, (1,), LINK)[0]"
         speech = [first, "out = outbox[i]", *speak, f"said[i] = {told}"]
-
-    def here(index: str) -> str:
-        return f" and not away[{index}]" if lowered.networked else ""
-
+    here = " and not away[i]" if lowered.networked else ""
     sender, mine = ("reverse[at]", "at") if per_link else ("j", "i")
     lines = [
         *pieces.open_rows(lowered, "PFQCS"),
@@ -183,7 +180,7 @@ def on_round(lowered: Lowered) -> str:
         "    node = nodes[i]",
         "    " + pieces.advance(lowered, "node"),
         "    node.turn = 0",
-        *([f"    if i >= uint64(s.hub){here('i')}:", *indented(ask, 2)] if computes else []),
+        *([f"    if i >= uint64(s.hub){here}:", *indented(ask, 2)] if computes else []),
         "for turn in range(s.turns):",
         "    for i in range(uint64(s.n)):",
         "        node = nodes[i]",
@@ -198,14 +195,14 @@ def on_round(lowered: Lowered) -> str:
         "            at = uint64(begin_a) + slot",
         "            j = uint64(nbr[at])",
         f"            sender = uint64({sender})",
-        f"            if said[sender]{here('j')}:",
+        f"            activations += j > i and (said[sender] != 0 or said[{mine}] != 0)",
+        "            if said[sender]:",
         "                sent_bits += said[sender] - 1",
         "                messages += 1",
         *indented(_arrives(lowered), 4),
         "                places[uint64(count)] = slot",
         "                senders[uint64(count)] = sender",
         "                count += 1",
-        f"            activations += j > i and (said[sender] != 0 or said[{mine}] != 0)",
         f"        slots = carray({pieces.PLACE['gathered']}, (count,), np.int64)",
         *(["        if away[i]:", "            continue"] if lowered.networked else []),
         *indented(pieces.hear(lowered, "node", "i", "links_a", "outbox", "slots"), 2),
@@ -268,11 +265,15 @@ def on_other(lowered: Lowered) -> str:
         *indented([pieces.node("other", "edge"), pieces.advance(lowered, "other")], 2),
         *indented([line for name in vectors for line in pieces.copy_vector(f"other.{name}", f"node.{name}")], 2),
         "    return 0",
+    ]
+    if lowered.method.talks == "round":
+        return function("cfunc", "on_other", "i8(i8, i8, i8, i8, f8)", "context, edge, i, j, t", [*lines, "return 0"])
+    lines += [
         f"ends = carray({pieces.PLACE['ends']}, (_MANY, 2), np.int64)",
         f"slots_of = carray({pieces.PLACE['slots']}, (_MANY, 2), np.int64)",
         "side = 0 if ends[uint64(edge), 0] == i else 1",
         "slot_a = slots_of[uint64(edge), side]",
-        *pieces.links(lowered, "a", "i"),
+        *pieces.links(lowered, "a", "i", always=True),
         "slots = carray(_stack(1), (1,), np.int64)",
         "slots[0] = slot_a",
         *pieces.letter_at(lowered, letter.format("place"), "mine", "inbox_mine"),

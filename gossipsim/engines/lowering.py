@@ -140,9 +140,14 @@ class Lowered:
 
     @property
     def uses_links(self) -> bool:
-        """Whether handlers touch link rows; if not, that memory is not allocated."""
+        """Whether any handler touches link rows; if not, that memory is not allocated."""
+        return self.networked or self.verbs_use_links
+
+    @property
+    def verbs_use_links(self) -> bool:
+        """Whether the verbs look at link rows, so that exchanges must open them."""
         wanted = {"message": (2,), "sent": (2,), "receive": (2, 5), "route": (2,)}
-        return self.networked or self.method.talks in {"round", "route"} or any(
+        return self.method.talks in {"round", "route"} or any(
             verb is not None and any(verb.reads(verb.parameters[k]) for k in places if k < len(verb.parameters))
             for verb, places in ((self.verb(name), places) for name, places in wanted.items())
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gossipsim.arrays import Floats, Integers
-from gossipsim.churn import Presence
+from gossipsim.churn import STATES, Changes
 from gossipsim.engines import events
 from gossipsim.engines.cache import calendar
 from gossipsim.engines.events import AWAY, BACK, KEPT, LOST, Events, Source
@@ -40,10 +40,11 @@ class Network:
         wire, method = world.scenario.wire, world.method
         self.mode = _MODES["delivery" if method.pairwise == "delivery" else wire.exchange]
         self.latency, self.chain = wire.latency, np.array(wire.loss.chain)
-        self.speed = np.array([wire.bandwidth or 0.0, wire.uplink or 0.0])
+        self.delay = world.link_delays
         # an acknowledgement carries no vector; it is repeated after the mean time of a round trip
         pause = 2.0 * wire.latency.mean if 0.0 < wire.latency.mean < np.inf else 1.0
-        self.sizes = np.array([float(world.message_bits), float(wire.float_bits), pause])
+        bits = float(world.message_bits)
+        self.sizes = np.array([bits / wire.uplink if wire.uplink else 0.0, wire.float_bits / bits, pause])
         graph = world.graph
         place = np.empty(2 * graph.m, dtype=np.int64)
         owner = np.repeat(np.arange(graph.n), graph.degree)
@@ -67,12 +68,12 @@ class Network:
             u = uniforms(world.seed, Purpose.LOSS, np.arange(2 * m), np.zeros(2 * m, dtype=np.int64))[:, 0]
             self.bad[:] = u < to_bad / (to_bad + to_good)
         self.free_link, self.free_node = np.zeros(2 * m), np.zeros(n)
-        self.busy = np.zeros(4)
-        """Time that uplinks worked and that messages waited for them, and the same for links."""
+        self.busy = np.zeros(6)
+        """Messages through uplinks, time that uplinks worked, time that messages waited for them; the same for links."""
         room = 1024
         self.flights = np.zeros((room, 8), dtype=np.int64)
         self.when, self.order = np.zeros(room), np.zeros(room, dtype=np.int64)
-        self.heap, self.free = np.zeros(room, dtype=np.int64), np.arange(room)[::-1].copy()
+        self.heap, self.keys, self.free = np.zeros(room, dtype=np.int64), np.zeros(room), np.arange(room)[::-1].copy()
         self.state = np.zeros(6, dtype=np.int64)
         self.state[2] = room
         self.drawn = 0
@@ -111,31 +112,37 @@ class Network:
         self.rings, self.clock = self.rings + len(rings.t), float(rings.t[-1])
         changes = self.presence.until(self.clock)
         if len(self.away_at_start):
-            changes = [(0.0, int(i), False, "kept") for i in self.away_at_start] + changes
-            self.away_at_start = np.zeros(0, dtype=np.int64)
-        if not changes:
+            first = self.away_at_start
+            start = Changes(np.zeros(len(first)), first, np.zeros(len(first), dtype=bool), np.zeros_like(first))
+            changes = Changes(*(np.concatenate(pair) for pair in zip(start, changes, strict=True)))
+            self.away_at_start = first[:0]
+        if not len(changes.t):
             return rings.t, rings.i, rings.j, rings.edge, here
-        t = np.array([change[0] for change in changes])
-        i = np.array([change[1] for change in changes], dtype=np.int32)
-        j = np.array([-BACK if change[2] else -AWAY for change in changes], dtype=np.int32)
-        edge = np.array([self._restart(*change) for change in changes], dtype=np.int32)
-        lasting = np.array([self.presence.for_ever(int(node)) and not back for _, node, back, _ in changes], dtype=np.int64)
-        order = np.argsort(np.concatenate([t, rings.t]), kind="stable")
-        columns = ((t, rings.t), (i, rings.i), (j, rings.j), (edge, rings.edge), (lasting, here))
-        merged = [np.concatenate(pair)[order] for pair in columns]
-        return merged[0], merged[1], merged[2], merged[3], merged[4]
+        if self.presence.churn is None:
+            lasting = np.array([self.presence.for_ever(int(node)) for node in changes.node], dtype=np.int64) * ~changes.back
+        else:
+            lasting = np.zeros(len(changes.t), dtype=np.int64)
+        order = np.argsort(np.concatenate([changes.t, rings.t]), kind="stable")
+        pairs = (
+            (changes.t, rings.t),
+            (changes.node, rings.i),
+            (np.where(changes.back, -BACK, -AWAY), rings.j),
+            (self._restart(changes), rings.edge),
+            (lasting, here),
+        )
+        t, i, j, edge, which = (np.concatenate(pair)[order] for pair in pairs)
+        return t, i.astype(np.int32), j.astype(np.int32), edge.astype(np.int32), which
 
-    def _restart(self, t: float, node: int, back: bool, state: str) -> int:
-        """Return the state that a node comes back to."""
-        if not back or state == "kept":
-            return KEPT
-        graph = self.world.graph
-        if state == "lost" or graph.degree[node] == 0:
-            return LOST
-        neighbours = graph.nbr[graph.ptr[node] : graph.ptr[node + 1]]
-        word = int(np.float64(t).view(np.uint64)) & 0xFFFFFFFF
-        u = uniforms(self.world.seed, Purpose.CHURN, np.array([graph.n + node]), np.array([word]))[0, 0]
-        return int(neighbours[int(u * len(neighbours))])
+    def _restart(self, changes: Changes) -> Integers:
+        """Return the state that every node comes back to: KEPT, LOST, or the number of a neighbour."""
+        graph, kept = self.world.graph, STATES.index("kept")
+        found = np.where(changes.back & (changes.state != kept), LOST, KEPT)
+        lucky = changes.back & (changes.state == STATES.index("neighbour")) & (graph.degree[changes.node] > 0)
+        node = changes.node[lucky]
+        number = (changes.t[lucky].view(np.int64)) & 0xFFFFFFFF
+        u = uniforms(self.world.seed, Purpose.CHURN, graph.n + node, number)[:, 0]
+        found[lucky] = graph.nbr[graph.ptr[node] + (u * graph.degree[node]).astype(np.int64)]
+        return found
 
     def _more(self) -> Events:
         """Return what happens up to the next rings, or as much as there is room for."""
@@ -146,15 +153,24 @@ class Network:
         index = np.arange(self.drawn, self.drawn + _DRAWS)
         none = np.zeros(_DRAWS, dtype=np.int64)
         latency = self.latency.sample(uniforms(self.world.seed, Purpose.LATENCY, none, index))
-        fate = uniforms(self.world.seed, Purpose.LOSS, none + 2 * self.world.graph.m, index)
+        wire = self.world.scenario.wire
+        if wire.service is not None:
+            service = wire.service.sample(uniforms(self.world.seed, Purpose.LATENCY, none + 1, index))
+        else:
+            service = np.full(_DRAWS, self.world.message_bits / wire.bandwidth if wire.bandwidth else 0.0)
+        # without losses every message has the same fate, and drawing it would cost as much as the latency
+        fate = _FINE
+        if wire.loss.mean > 0.0:
+            owner = none + 2 * self.world.graph.m
+            fate = np.ascontiguousarray(uniforms(self.world.seed, Purpose.LOSS, owner, index))
         self.state[4] = 0
         room = 4 * events.BLOCK + 64
         out = Events(np.empty(room), *(np.empty(room, dtype=np.int32) for _ in range(3)))
         end = np.inf if self.ended else self.clock
         count = calendar().transmit(
             self.mode, end, t, i, j, edge, here,
-            self.flights, self.when, self.order, self.heap, self.free, self.state, self.here, self.bad, self.gone,
-            self.link_of, latency, fate, self.sizes, self.speed, self.chain, self.free_link, self.free_node, self.busy,
+            self.flights, self.when, self.order, self.heap, self.keys, self.free, self.state, self.here, self.bad, self.gone,
+            self.link_of, latency, service, self.delay, fate, self.sizes, self.chain, self.free_link, self.free_node, self.busy,
             *out,
         )  # fmt: skip
         self.drawn += int(self.state[4])
@@ -164,10 +180,22 @@ class Network:
             self.pending = None
         return out.part(0, count)
 
+    def report(self, now: float) -> dict[str, float]:
+        """Return how busy uplinks and links were until `now`, as shares of all of them, and how long messages waited on average."""
+        found = {}
+        for name, (count, worked, waited), owners in (
+            ("uplink", self.busy[:3], self.world.graph.n),
+            ("link", self.busy[3:], 2 * self.world.graph.m),
+        ):
+            if count:
+                found[f"{name}_utilisation"] = float(worked / (owners * max(now, 1e-300)))
+                found[f"{name}_mean_wait"] = float(waited / count)
+        return found
+
     def _grow(self) -> None:
         """Make room for twice as many messages under way."""
         old = len(self.when)
-        for name in ("flights", "when", "order", "heap", "free"):
+        for name in ("flights", "when", "order", "heap", "keys", "free"):
             array = getattr(self, name)
             setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
         count = int(self.state[2])
@@ -175,4 +203,5 @@ class Network:
         self.state[2] += old
 
 
+_FINE = np.ones((_DRAWS, 2))
 _NONE = Events(np.empty(0), *(np.empty(0, np.int32) for _ in range(3)))

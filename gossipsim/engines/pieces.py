@@ -123,9 +123,9 @@ def step(lowered: Lowered, name: str, index: str) -> list[str]:
     return [*lines, f"step(p, {name}, t, g{here})"] if lowered.verb("step") else []
 
 
-def links(lowered: Lowered, side: str, index: str) -> list[str]:
+def links(lowered: Lowered, side: str, index: str, *, always: bool = False) -> list[str]:
     """Return lines that open a node's link rows as `links_<side>`, with `begin_<side>` and `end_<side>`."""
-    if not lowered.uses_links:
+    if not (lowered.verbs_use_links or always):
         return [f"links_{side} = carray({PLACE['links']}, (1,), LINK)"]
     size, place = lowered.size("LINK"), CONTEXT.index("links")
     return [

@@ -16,7 +16,7 @@ def source(lowered: Lowered) -> str:
     oracle = [*node, *vectors, "point = kept", *pieces.oracle(lowered, "node", "i")]
     step = [*node, *vectors, *pieces.step(lowered, "node", "i"), *_finite(lowered)]
     box = f"_pointer(c[{CONTEXT.index('letters')}] + box * {lowered.letter_size})"
-    post = [*node, *pieces.links(lowered, "a", "i"), *pieces.letter_at(lowered, box, "letter", "inbox")]
+    post = [*node, *pieces.links(lowered, "a", "i", always=lowered.uses_links), *pieces.letter_at(lowered, box, "letter", "inbox")]
     fixed = f"bits = {'np.int64(0)' if lowered.compressor is not None else f'{lowered.letter_size // 8} * s.width'}"
     link = "links_a[slot]" if lowered.uses_links else "links_a[0]"
     message = [*post, fixed, *pieces.say(lowered, "node", "i", link, "letter", "told"), "return bits if told else -1"]
@@ -34,7 +34,7 @@ def source(lowered: Lowered) -> str:
         outbox = "(_MANY, _D), np.float64" if lowered.plain else "(_MANY,), LETTER"
         gathered = [
             *node,
-            *pieces.links(lowered, "a", "i"),
+            *pieces.links(lowered, "a", "i", always=lowered.uses_links),
             f"outbox = carray({pieces.PLACE['letters']}, {outbox})",
             f"slots = carray({pieces.PLACE['gathered']}, (count,), np.int64)",
             f"senders = carray(_pointer(c[{CONTEXT.index('gathered')}] + 8 * s.n), (_MANY,), np.int64)",
@@ -49,7 +49,7 @@ def source(lowered: Lowered) -> str:
         now = f"_pointer(c[{CONTEXT.index('scratch')}] + {pieces.letter_offset(lowered, 0)})"
         applied = [
             *node,
-            *pieces.links(lowered, "a", "i"),
+            *pieces.links(lowered, "a", "i", always=lowered.uses_links),
             *pieces.letter_at(lowered, box, "mine", "inbox_mine"),
             *pieces.letter_at(lowered, theirs, "theirs", "inbox_theirs"),
             *pieces.letter_at(lowered, now, "now", "inbox"),
@@ -63,7 +63,7 @@ def source(lowered: Lowered) -> str:
     if lowered.method.talks == "route":
         route = [
             *node,
-            *pieces.links(lowered, "a", "i"),
+            *pieces.links(lowered, "a", "i", always=lowered.uses_links),
             f"draw = _place(number, 0, {pieces.ROUTE}, s.seed_low, s.seed_high)",
             "return np.int64(route(p, node, links_a, t, draw))",
         ]

@@ -250,6 +250,7 @@ def _pairs(graph: Graph, t: Floats, node: NDArray[Any], u: Floats) -> Events:
 
 def uniforms(seed: int, purpose: Purpose, owners: Integers, index: Integers) -> Floats:
     """Return `stream.uniforms_of`, in machine code."""
-    out = np.empty((len(index), 2))
-    driver().uniforms(np.uint64(seed), int(purpose), np.ascontiguousarray(owners), np.ascontiguousarray(index), out)
-    return out
+    out = np.empty((2, len(index)))
+    words = (np.ascontiguousarray(column).view(np.uint64) for column in (owners, index))
+    driver().uniforms(np.uint64(seed), np.uint64(purpose), *words, out[0], out[1])
+    return out.T
