@@ -90,8 +90,9 @@ class Facts:
 
     @property
     def chi_2(self) -> float:
-        """Half of the largest effective resistance of an edge, in time units."""
-        return self.spectrum.chi_2
+        """Half of the largest effective resistance of an edge that is used, in time units; edges of rate zero never are."""
+        used = self.rates > 0.0
+        return self.spectrum.chi_2 if used.all() else float(self.spectrum.resistance[used].max()) / 2
 
     @property
     def resistance(self) -> NDArray[np.float64]:

@@ -29,7 +29,7 @@ class Compressor(Component, kind="compressor"):
 
     compress: ClassVar[Kernel]
     homogeneous: ClassVar[bool] = False
-    """Whether C(a v) = a C(v) for a > 0."""
+    """Whether C(a v) = a C(v) for a > 0 and the same random numbers."""
 
     def constants(self, dim: int, float_bits: int) -> dict[str, float]:
         """Return the numbers that the kernel reads as `c.<name>`, for vectors of dimension `dim`."""
@@ -50,8 +50,10 @@ class Compressor(Component, kind="compressor"):
             return delta
         return 0.0 if omega is None else 1.0 / (1.0 + omega)
 
-    def apply(self, v: NDArray[np.float64], seed: int = 0, number: int = 0, float_bits: int = 32) -> tuple[Any, int]:
-        """Return C(v) and its bits, run as ordinary Python.
+    def apply(
+        self, v: NDArray[np.float64], seed: int = 0, number: int = 0, float_bits: int = 32, owner: int = 0
+    ) -> tuple[Any, int]:
+        """Return C(v) and its bits, run as ordinary Python, with the random numbers of a node's message of this number.
 
         Examples
         --------
@@ -60,7 +62,7 @@ class Compressor(Component, kind="compressor"):
         """
         out = np.array(v, dtype=np.float64)
         c = constants_row(self.constants(len(out), float_bits))[0]
-        bits = type(self).compress(c, draw_at(seed, Purpose.COMPRESSION, 0, number), out, np.empty(len(out)))
+        bits = type(self).compress(c, draw_at(seed, Purpose.COMPRESSION, owner, number), out, np.empty(len(out)))
         return out, int(bits)
 
 

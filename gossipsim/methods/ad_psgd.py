@@ -1,26 +1,32 @@
-"""AD-PSGD: Lian, Zhang, Zhang, Liu, "Asynchronous decentralized parallel stochastic gradient descent", ICML 2018."""
+"""AD-PSGD.
+
+Lian, Zhang, Zhang, Liu, "Asynchronous decentralized parallel stochastic gradient descent", ICML 2018.
+"""
 
 from __future__ import annotations
 
-from gossipsim.component import Positive
+from typing import Any
+
+from gossipsim.component import NonNegative
 from gossipsim.methods.base import Facts, Method, kernel
 
 
 class AdPsgd(Method, name="ad_psgd"):
     r"""Asynchronous decentralized SGD: workers never wait, gradients may be stale.
 
-    Worker i takes a snapshot \(\hat x_i = x_i\) and computes its gradient there. When it ends it averages with a uniformly
-    random neighbour j, at once and atomically, \(x_i, x_j \leftarrow (x_i + x_j)/2\), and then steps,
-    \(x_i \leftarrow x_i - \gamma\, g_i(\hat x_i)\).
+    Worker i takes a snapshot \(\hat x_i = x_i\) and computes its gradient there. When it ends it averages with a
+    uniformly random neighbour j, at once and atomically, \(x_i, x_j \leftarrow (x_i + x_j)/2\), and then steps, \(x_i
+    \leftarrow x_i - \gamma\, g_i(\hat x_i)\).
 
     Parameters
     ----------
     lr : float, optional
-        Step size gamma (default: 1/(2L)).
+        Step size gamma (default: 1/(2L)); 0 leaves randomized gossip, n exchanges per mean compute time.
 
     Notes
     -----
-    A constant step leaves a bias of order gamma on heterogeneous problems. Compute times follow `fleet.compute`.
+    A constant step leaves a bias of order gamma on heterogeneous problems. Compute times follow `fleet.compute`. Only
+    gradients move the mean of x while an exchange is atomic: a message lost in one direction moves it too.
 
     Examples
     --------
@@ -31,13 +37,13 @@ class AdPsgd(Method, name="ad_psgd"):
     node = {"x": "vector", "snapshot": "vector"}
     computes, talks = "busy", "partner"
 
-    lr: Positive | None = None
+    lr: NonNegative | None = None
 
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma."""
-        return {"lr": self.lr or 1 / (2 * facts.L)}
+        return {"lr": 1 / (2 * facts.L) if self.lr is None else self.lr}
 
-    def begin(self, nodes, links, graph, facts):  # type: ignore[no-untyped-def]
+    def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
         """Take the first snapshots."""
         nodes.snapshot[:] = nodes.x
 

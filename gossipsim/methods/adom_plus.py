@@ -1,21 +1,27 @@
-"""ADOM+: Kovalev, Gasanov, Gasnikov, Richtarik, "Lower bounds and optimal algorithms for smooth and strongly convex decentralized
-optimization over time-varying networks", NeurIPS 2021, algorithm 2.
+"""ADOM+.
+
+Kovalev, Gasanov, Gasnikov, Richtarik, "Lower bounds and optimal algorithms for smooth and strongly convex
+decentralized optimization over time-varying networks", NeurIPS 2021, algorithm 2.
 """
 
 from __future__ import annotations
 
-from math import ceil, log, sqrt
-from typing import Any
+from math import ceil, log, log1p, sqrt
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from gossipsim.component import Finite, Positive
-from gossipsim.methods.base import Facts, Method, kernel
+from gossipsim.methods.base import Facts, Method, Promise, kernel
+
+_CONSTANTS = ("tau_1", "tau_2", "sigma_1", "sigma_2", "eta", "theta", "alpha", "beta", "gamma", "delta", "zeta", "nu")
 
 
 class AdomPlus(Method, name="adom_plus"):
     r"""ADOM+: accelerated, synchronous, primal; optimal for changing networks.
 
-    With \(\hat W = W / \lambda_{\max}(W)\), W the Laplacian of the mixing weights, \(\chi = \lambda_{\max}/\lambda_2\), and G = \hat W
-    or, with multi-consensus, \(G = I - (I - \hat W)^T\):
+    With \(\hat W = W / \lambda_{\max}(W)\), W the Laplacian of the mixing weights, \(\chi =
+    \lambda_{\max}/\lambda_2\), and G = \hat W or, with multi-consensus, \(G = I - (I - \hat W)^T\):
 
     .. math:: x_g &= \tau_1 x + (1 - \tau_1) x_f, \quad (y_g, z_g) = \sigma_1 (y, z) + (1 - \sigma_1)(y_f, z_f),
               \quad g = \nabla F(x_g), \\
@@ -29,7 +35,8 @@ class AdomPlus(Method, name="adom_plus"):
     multi_consensus : bool
         Gossip T = ceil(chi ln 2) times per gradient, and take chi = 2 in the constants.
     mu, L, chi : float, optional
-        Strong convexity and smoothness (default: of the problem), condition number of the network (default: of the graph).
+        Strong convexity and smoothness (default: of the problem), condition number of the network (default: of the
+        graph).
     T : int, optional
         Turns per round; 1 without multi-consensus.
     tau_1, tau_2, sigma_1, sigma_2, eta, theta, alpha, beta, gamma, delta, zeta, nu : float, optional
@@ -38,9 +45,14 @@ class AdomPlus(Method, name="adom_plus"):
     Notes
     -----
     \(\tau_2 = \sqrt{\mu/L}\), \(\tau_1 = 1/(1/\tau_2 + 1/2)\), \(\eta = 1/(L\tau_2)\), \(\alpha = \nu = \mu/2\),
-    \(\beta = 1/(2L)\), \(\sigma_2 = \tau_2/(16\chi)\), \(\sigma_1 = 1/(1/\sigma_2 + 1/2)\), \(\theta = \nu/(4\sigma_2)\),
-    \(\gamma = \nu/(14\sigma_2\chi^2)\), \(\delta = 1/(17L)\), \(\zeta = 1/2\). A message is two vectors, q and y_g + z_g. The sums
-    of z and of m over the nodes stay what they are at the start.
+    \(\beta = 1/(2L)\), \(\sigma_2 = \tau_2/(16\chi)\), \(\sigma_1 = 1/(1/\sigma_2 + 1/2)\), \(\theta =
+    \nu/(4\sigma_2)\), \(\gamma = \nu/(14\sigma_2\chi^2)\), \(\delta = 1/(17L)\), \(\zeta = 1/2\). A message is two
+    vectors, q and y_g + z_g. The sum of z over the nodes stays what it is at the
+    start, and must be zero; that of m drifts by (gamma/nu) sum (y_g + z_g) per round, in the direction that G does not
+    see. A lost message breaks the first, and the limit is then biased.
+
+    *Promise*: when the constants are those of theory and the sum of z is zero,
+    \(\frac1n\sum_i \|x_i^k - x^*\|^2 \le C (1 - \sqrt{\mu/L}/(32\chi))^k\), with chi = 2 under multi-consensus.
 
     Examples
     --------
@@ -57,7 +69,7 @@ class AdomPlus(Method, name="adom_plus"):
     mu: Positive | None = None
     L: Positive | None = None
     chi: Positive | None = None
-    T: int | None = None
+    T: Annotated[int, Field(ge=1)] | None = None
     tau_1: Finite | None = None
     tau_2: Finite | None = None
     sigma_1: Finite | None = None
@@ -124,6 +136,14 @@ class AdomPlus(Method, name="adom_plus"):
         for copy, field in (("x_f", "x"), ("y_f", "y")):
             if not nodes[copy].any():
                 nodes[copy] = nodes[field]
+
+    def promise(self, facts: Facts) -> Promise | None:
+        """Return -log(1 - sqrt(mu/L) / (32 chi)) per round."""
+        if any(getattr(self, name) is not None for name in ("T", *_CONSTANTS)):
+            return None
+        chi = 2.0 if self.multi_consensus and self.turns(facts) > 1 else self._chi(facts)
+        ratio = sqrt((self.mu or facts.mu) / (self.L or facts.L)) / (32 * chi)
+        return Promise("error", -log1p(-ratio), "Kovalev et al. 2021, algorithm 2", "one round per unit time")
 
     def refuses(self, facts: Facts) -> str | None:
         """Refuse objectives that are not strongly convex."""

@@ -1,5 +1,7 @@
-"""Continuized decentralized optimization: Even, Berthier, Bach, Flammarion, Gaillard, Hendrikx, Massoulie, Taylor, "A continuized
-view on Nesterov acceleration for stochastic gradient descent and randomized gossip", NeurIPS 2021.
+"""Continuized decentralized optimization.
+
+Even, Berthier, Bach, Flammarion, Gaillard, Hendrikx, Massoulie, Taylor, "A continuized view on Nesterov acceleration
+for stochastic gradient descent and randomized gossip", NeurIPS 2021.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.component import NonNegative, Positive
-from gossipsim.methods.base import Facts, Flow, Method, kernel
+from gossipsim.methods.base import Facts, Flow, Method, Promise, kernel
 
 
 class Continuized(Method, name="continuized"):
@@ -22,7 +24,8 @@ class Continuized(Method, name="continuized"):
 
     .. math:: y_i \leftarrow y_i - \gamma R_{ij} \Delta, \qquad z_i \leftarrow z_i - \tilde\gamma \Delta,
 
-    and the opposite at j. R_ij is the effective resistance of the edge in the Laplacian of the probabilities p = rates / total.
+    and the opposite at j. R_ij is the effective resistance of the edge in the Laplacian of the probabilities p =
+    rates / total.
 
     Parameters
     ----------
@@ -35,9 +38,14 @@ class Continuized(Method, name="continuized"):
 
     Notes
     -----
-    With \(\mu_g = \lambda_2\) and R = max R_ij, both at total rate 1: \(\gamma = \mu/(2R)\),
-    \(\tilde\gamma = \sqrt{L\mu/(2\mu_g R)}\), and \(\eta = \sqrt{\mu_g/R}\sqrt{\mu/L}\) times the total rate. The estimate of the
-    solution is \(\nabla f_i^*(z_i)\). An exchange costs two gradients. The sums of y and of z over the nodes, at one time, stay zero.
+    With \(\mu_g = \lambda_2\) and R = max R_ij, both at total rate 1: \(\gamma = \mu/(2R)\), \(\tilde\gamma =
+    \sqrt{L\mu/(2\mu_g R)}\), and \(\eta = \sqrt{\mu_g/R}\sqrt{\mu/L}\) times the total rate. The estimate of the
+    solution is \(\nabla f_i^*(z_i)\). An exchange costs two gradients. The sums of y and of z over the nodes, at one
+    time, stay zero while an exchange is atomic: a message lost in one direction biases the limit.
+
+    *Promise*: with \(\eta = \sqrt{\mu_g/(2R)}\sqrt{\mu/L}\) times the total rate, to which gamma_tilde belongs,
+    \(E \frac1n\sum_i \|\nabla f_i^*(z_i(t)) - x^*\|^2 \le C e^{-\eta t}\). The default eta is larger by sqrt 2, as in code
+    released with later comparisons; it is measured to be faster as a rule, and on a star it misses its own value.
 
     Examples
     --------
@@ -77,6 +85,16 @@ class Continuized(Method, name="continuized"):
         flow = np.zeros((3, 3))
         flow[:2, :2] = [[-eta, eta], [eta, -eta]] if self.flow is None else self.flow
         return flow
+
+    def promise(self, facts: Facts) -> Promise | None:
+        """Return the decay rate of the error for the eta of the theorem."""
+        if facts.n == 1 or any(value is not None for value in (self.gamma, self.gamma_tilde, self.flow)):
+            return None
+        rate = sqrt((self.mu or facts.mu) / (self.L or facts.L) / (4 * facts.chi_1 * facts.chi_2))
+        eta = self.constants(facts)["eta"]
+        condition = f"eta = {rate:.6g} (here {eta:.6g})"
+        met = abs(eta - rate) <= 1e-5 * rate
+        return Promise("error", rate, "Even et al. 2021, decentralized optimization", condition, met=met)
 
     def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
         """Give every link its effective resistance at total rate 1."""

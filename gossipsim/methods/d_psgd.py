@@ -1,10 +1,14 @@
-"""D-PSGD: Lian, Zhang, Zhang, Hsieh, Zhang, Liu, "Can decentralized algorithms outperform centralized algorithms?", NeurIPS 2017."""
+"""D-PSGD.
+
+Lian, Zhang, Zhang, Hsieh, Zhang, Liu, "Can decentralized algorithms outperform centralized algorithms?", NeurIPS
+2017.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from gossipsim.component import Positive
+from gossipsim.component import NonNegative
 from gossipsim.methods.base import Facts, Method, kernel
 
 
@@ -13,20 +17,21 @@ class DPsgd(Method, name="d_psgd"):
 
     .. math:: x_i \leftarrow \sum_j W_{ij} x_j - \gamma\, g_i(x_i)
 
-    or, with `order: adapt_then_combine`, \(x_i \leftarrow \sum_j W_{ij} (x_j - \gamma\, g_j(x_j))\). Also known as DGD: Nedic,
-    Ozdaglar, "Distributed subgradient methods for multi-agent optimization", IEEE TAC 54 (2009).
+    or, with `order: adapt_then_combine`, \(x_i \leftarrow \sum_j W_{ij} (x_j - \gamma\, g_j(x_j))\). Also known as
+    DGD: Nedic, Ozdaglar, "Distributed subgradient methods for multi-agent optimization", IEEE TAC 54 (2009).
 
     Parameters
     ----------
     lr : float, optional
-        Step size gamma (default: 1/(2L)).
+        Step size gamma (default: 1/(2L)); 0 leaves synchronous gossip.
     order : {"combine_then_adapt", "adapt_then_combine"}
         Whether neighbours hear the point before or after the step.
 
     Notes
     -----
     With a constant step the fixed point is biased, by O(gamma) when the local functions differ. The mean obeys
-    \(\bar x \leftarrow \bar x - \gamma \frac1n \sum_i g_i(x_i)\).
+    \(\bar x \leftarrow \bar x - \gamma \frac1n \sum_i g_i(x_i)\). The weight of a lost message falls back to its
+    receiver: rows of W still sum to one, and the mean is kept only on average.
 
     Examples
     --------
@@ -37,12 +42,12 @@ class DPsgd(Method, name="d_psgd"):
     node = {"x": "vector", "step_back": "vector", "mixed": "vector"}
     computes = talks = "round"
 
-    lr: Positive | None = None
+    lr: NonNegative | None = None
     order: Literal["combine_then_adapt", "adapt_then_combine"] = "combine_then_adapt"
 
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma, split into the part before and the part after mixing."""
-        lr = self.lr or 1 / (2 * facts.L)
+        lr = 1 / (2 * facts.L) if self.lr is None else self.lr
         before = self.order == "adapt_then_combine"
         return {"before": lr * before, "after": lr * (not before)}
 

@@ -1,26 +1,31 @@
-"""MSDA: Scaman, Bach, Bubeck, Lee, Massoulie, "Optimal algorithms for smooth and strongly convex distributed optimization in
+"""MSDA.
+
+Scaman, Bach, Bubeck, Lee, Massoulie, "Optimal algorithms for smooth and strongly convex distributed optimization in
 networks", ICML 2017, algorithm 2.
 """
 
 from __future__ import annotations
 
-from math import floor, sqrt
+from math import floor, inf, log1p, sqrt
+from typing import Annotated
 
-from gossipsim.component import Positive
-from gossipsim.methods.base import Facts, Method, kernel
+from pydantic import Field
+
+from gossipsim.component import Finite, Positive
+from gossipsim.methods.base import Facts, Method, Promise, kernel
 
 
 class Msda(Method, name="msda"):
     r"""Multi-step dual accelerated: K Chebyshev turns of gossip between two dual gradients.
 
-    With W the Laplacian of the mixing weights, \(\lambda_1\) its largest eigenvalue, \(\gamma\) its smallest positive one
-    over \(\lambda_1\), and \(P_K\) the Chebyshev polynomial below,
+    With W the Laplacian of the mixing weights, \(\lambda_1\) its largest eigenvalue, \(\gamma\) its smallest positive
+    one over \(\lambda_1\), and \(P_K\) the Chebyshev polynomial below,
 
     .. math:: y^+ &= x - \eta\, P_K(W) \nabla F^*(x), & x &\leftarrow (1 + m)\, y^+ - m\, y, & y &\leftarrow y^+.
 
-    The K turns compute, from \(v_0 = \nabla f_i^*(x_i)\) and B = I - c_3 W,
-    \(v_1 = c_2 B v_0\), \(v_{k+1} = 2 c_2 B v_k - v_{k-1}\), \(a_0 = 1\), \(a_1 = c_2\), \(a_{k+1} = 2 c_2 a_k - a_{k-1}\), and
-    \(P_K(W) v = v_0 - v_K / a_K\).
+    The K turns compute, from \(v_0 = \nabla f_i^*(x_i)\) and B = I - c_3 W, \(v_1 = c_2 B v_0\), \(v_{k+1} = 2 c_2 B
+    v_k - v_{k-1}\), \(a_0 = 1\), \(a_1 = c_2\), \(a_{k+1} = 2 c_2 a_k - a_{k-1}\), and \(P_K(W) v = v_0 - v_K /
+    a_K\).
 
     Parameters
     ----------
@@ -37,7 +42,12 @@ class Msda(Method, name="msda"):
     \(c_3 = 2/((1 + \gamma)\lambda_1)\): \(\eta = \mu (1 + c_1^{2K})/(1 + c_1^K)^2\) and
     \(m = ((1 + c_1^K)\sqrt\kappa - 1 + c_1^K)/((1 + c_1^K)\sqrt\kappa + 1 - c_1^K)\). The estimate of the solution is
     \(\nabla f_i^*(x_i)\). On a complete graph gamma = 1: the first turn already gives the exact mean, and
-    \(v_k / a_k\) replaces \(v_k\), whose c_2 is infinite.
+    \(v_k / a_k\) replaces \(v_k\), whose c_2 is infinite. The sum of x over the nodes stays what it is
+    at the start, and must be zero. A lost message breaks that, and the
+    dual variable leaves the space in which it lives: the limit is then biased.
+
+    *Promise*: with \(\gamma' = ((1 - c_1^K)/(1 + c_1^K))^2\), the gap of P_K(W),
+    \(\frac1n\sum_i \|\nabla f_i^*(x_i^k) - x^*\|^2 \le C (1 - \sqrt{\gamma'/\kappa})^k\) (theorem 4).
 
     Examples
     --------
@@ -52,9 +62,9 @@ class Msda(Method, name="msda"):
 
     mu: Positive | None = None
     L: Positive | None = None
-    K: int | None = None
+    K: Annotated[int, Field(ge=1)] | None = None
     eta: Positive | None = None
-    momentum: float | None = None
+    momentum: Finite | None = None
 
     def turns(self, facts: Facts) -> int:
         """Return K."""
@@ -76,6 +86,16 @@ class Msda(Method, name="msda"):
             "eta": self.eta or mu * (1 + c * c) / (1 + c) ** 2,
             "momentum": momentum if self.momentum is None else self.momentum,
         }
+
+    def promise(self, facts: Facts) -> Promise | None:
+        """Return -log(1 - sqrt(gamma' / kappa)) per round."""
+        if self.eta is not None or self.momentum is not None:
+            return None
+        gap = _gap(facts)
+        c = ((1 - sqrt(gap)) / (1 + sqrt(gap))) ** self.turns(facts)
+        ratio = (1 - c) / (1 + c) * sqrt((self.mu or facts.mu) / (self.L or facts.L))
+        rate = -log1p(-ratio) if ratio < 1 else inf
+        return Promise("error", rate, "Scaman et al. 2017, theorem 4", "one round per unit time")
 
     @kernel
     def step(p, node, t, g):

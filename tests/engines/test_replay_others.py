@@ -75,7 +75,10 @@ def test_costs_are_counted_as_the_reference_counts_them(case, tmp_path):
 def test_the_theory_gives_the_constants_of_the_reference(case, tmp_path):
     a = np.load(DATA / f"{case}.npz")
     constants = gs.World.build(scenario(case, tmp_path, 1)).constants
-    same = {"continuized": {"gamma": "gamma", "gamma_tilde": "gamma_tilde"}, "msda": {"eta": "eta", "momentum": "momentum"}}
+    same = {
+        "continuized": {"gamma": "gamma", "gamma_tilde": "gamma_tilde"},
+        "msda": {"eta": "eta", "momentum": "momentum"},
+    }
     letters = ("tau_1", "tau_2", "sigma_1", "sigma_2", "eta", "theta", "alpha", "beta", "gamma", "delta", "zeta", "nu")
     for name, reference in same.get(CASES[case]["name"], {n: n for n in letters if n in a}).items():
         assert constants[name] == pytest.approx(float(a[reference]), rel=1e-10), name

@@ -58,7 +58,8 @@ def test_time_never_falls_and_a_tape_stops_before_its_limit(name):
     t = take(SOURCES[name](), 3000)[0]
     assert (np.diff(t) >= 0).all()
     assert t[0] > 0
-    counted = sum(len(part.t) for part in iter(lambda tape=Tape(SOURCES[name]()): _until(tape, 40.0), None))
+    tape = Tape(SOURCES[name]())
+    counted = sum(len(part.t) for part in iter(lambda: _until(tape, 40.0), None))
     assert counted == np.searchsorted(t, 40.0)
 
 

@@ -1,0 +1,102 @@
+"""EControl: error feedback with control.
+
+Gao, Islamov, Stich, "EControl: fast distributed optimization with compression and error control", ICLR 2024, algorithm 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gossipsim.component import NonNegative, Positive
+from gossipsim.methods.base import Facts, Method, kernel
+from gossipsim.methods.ef21 import client_constants, no_theory, smoothness_of_mean
+
+
+class EControl(Method, name="econtrol"):
+    r"""EControl: a little of the accumulated error enters every message.
+
+    In every round, with a stochastic gradient \(g_i\) at x, client i and then the server:
+
+    .. math:: \Delta_i = C(\eta e_i + g_i - h_i), \quad e_i \leftarrow e_i + g_i - h_i - \Delta_i, \quad
+              h_i \leftarrow h_i + \Delta_i; \\
+              h \leftarrow h + \tfrac1n \sum_i \Delta_i, \quad x \leftarrow x - \gamma h.
+
+    All \(e_i\) and \(h_i\) are zero at first. eta = 0 is EF21. For any C,
+    \(x_t - \gamma \frac1n\sum_i e_i = x_0 - \gamma \sum_{s<t} \frac1n\sum_i g_i^s\) exactly.
+
+    Parameters
+    ----------
+    gamma : float, optional
+        Step size (default: delta / (2 L), L the smoothness of f).
+    eta : float, optional
+        Share of the error in a message (default: the contraction delta of C; theory takes less, of the same order).
+
+    Notes
+    -----
+    Both defaults have theory's order, not its constants. eta far above delta diverges. An unbiased C enters as C / (1 + omega).
+    The server tells x as it is; its bits are counted as if it were compressed too, as for `ef21`.
+
+    A lost message of a client makes h differ from the mean of the \(h_i\), and breaks the identity, for good.
+
+    Examples
+    --------
+    >>> EControl(eta=0.05).eta
+    0.05
+    """
+
+    node = {"x": "vector", "h": "vector", "e": "vector", "change": "vector", "hub": "scalar"}
+    computes = talks = "round"
+    server = True
+    compressible = True
+
+    gamma: Positive | None = None
+    eta: NonNegative | None = None
+
+    def turns(self, facts: Facts) -> int:
+        """Return 2: clients speak, and then the server does."""
+        return 2
+
+    def constants(self, facts: Facts) -> dict[str, float]:
+        """Return gamma, eta, 1/n, and what makes an unbiased compressor contractive."""
+        gamma = self.gamma or facts.delta / (2 * smoothness_of_mean(facts))
+        return client_constants(facts) | {"gamma": gamma, "eta": facts.delta if self.eta is None else self.eta}
+
+    def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
+        """Make node 0 the server, and let everybody start at its point."""
+        nodes.hub[0] = 1.0
+        nodes.x[:] = nodes.x[0]
+
+    def refuses(self, facts: Facts) -> str | None:
+        """Refuse compressors without a constant, unless the step is given."""
+        return None if self.gamma and self.eta is not None else no_theory(self.name, facts)
+
+    @kernel
+    def step(p, node, t, g):
+        node.change[:] = g - node.h
+
+    @kernel
+    def message(p, node, link, t, out):
+        if node.hub > 0.0:
+            out[:] = node.x
+            return node.turn == 1
+        out[:] = p.eta * node.e + node.change
+        return node.turn == 0
+
+    @kernel
+    def sent(p, node, link, t, msg):
+        if node.hub > 0.0:
+            msg[:] = node.x
+        else:
+            msg[:] = p.scale * msg
+            node.e[:] = node.e + node.change - msg
+            node.h[:] = node.h + msg
+
+    @kernel
+    def receive(p, node, links, t, inbox, slots):
+        if node.hub == 0.0:
+            for k in range(len(inbox)):
+                node.x[:] = inbox[k]
+        elif node.turn == 0:
+            for k in range(len(inbox)):
+                node.h[:] = node.h + p.share * inbox[k]
+            node.x[:] = node.x - p.gamma * node.h

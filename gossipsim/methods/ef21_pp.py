@@ -1,0 +1,105 @@
+"""EF21-PP: EF21 with partial participation.
+
+Fatkhullin, Sokolov, Gorbunov, Li, Richtarik, "EF21 with bells & whistles: practical algorithmic extensions of modern error
+feedback", 2021.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from gossipsim.component import Positive, Seed
+from gossipsim.methods.base import Facts, Promise, kernel, uniform
+from gossipsim.methods.ef21 import Ef21, client_constants, rates, step_size
+from gossipsim.stream import Purpose
+
+
+class Ef21Pp(Ef21, name="ef21_pp"):
+    r"""EF21-PP: EF21 in which every client takes part in a round with probability p, independently.
+
+    A client that does not take part computes nothing and sends nothing, and the server keeps its \(g_i\).
+
+    Parameters
+    ----------
+    p : float
+        Probability of taking part.
+    rho : float, optional
+        Positive number that splits theory's inequalities (default: \(\theta p / (2(1-p))\)).
+    participation_seed : int
+        Seed of who takes part; runs that differ in the scenario's seed only see the same participation.
+
+    Notes
+    -----
+    \(\gamma = 1/(L + \tilde L\sqrt{B/\theta_p})\), \(\theta_p = \theta p - \rho(1-p)\), \(B = \beta p + (1 + 1/\rho)(1-p)\),
+    theta and beta as for `ef21`; with the quadratic mean as in a public implementation, with the arithmetic one by analogy.
+    p = 1 is EF21. Nobody has spoken before a client's first round: its \(g_i\) is zero until then.
+
+    A lost message of a client makes g differ from the mean of the \(g_i\) for good.
+
+    Examples
+    --------
+    >>> Ef21Pp(p=0.5).p
+    0.5
+    """
+
+    node = Ef21.node | {"active": "scalar", "trials": "integer", "place": "integer"}
+
+    p: Annotated[float, Field(gt=0, le=1)] = 0.5
+    rho: Positive | None = None
+    participation_seed: Seed = 0
+
+    def constants(self, facts: Facts) -> dict[str, float]:
+        """Return gamma, 1/n, what makes an unbiased compressor contractive, p, and the stream of participation."""
+        gamma = self.gamma or step_size(*self._smoothness(facts), *self._rates(facts.delta))
+        seed = self.participation_seed
+        stream = {"purpose": float(Purpose.CHURN), "seed_low": float(seed % 2**32), "seed_high": float(seed >> 32)}
+        return client_constants(facts) | {"gamma": gamma, "p": self.p} | stream
+
+    def _rates(self, alpha: float) -> tuple[float, float]:
+        theta, beta = rates(alpha)
+        if self.p == 1:
+            return theta, beta
+        rho = self.rho or theta * self.p / (2 * (1 - self.p))
+        return theta * self.p - rho * (1 - self.p), beta * self.p + (1 + 1 / rho) * (1 - self.p)
+
+    def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
+        """Make node 0 the server, and give every client its stream."""
+        super().begin(nodes, links, graph, facts)
+        nodes.place[:] = np.arange(graph.n)
+
+    def promise(self, facts: Facts) -> Promise | None:
+        """Return the promise of EF21 when everybody takes part."""
+        return super().promise(facts) if self.p == 1 else None
+
+    def refuses(self, facts: Facts) -> str | None:
+        """Refuse a rho that leaves no step size, and what `ef21` refuses."""
+        if not self.gamma and facts.delta > 0 and not self._rates(facts.delta)[0] > 0:
+            return (
+                f"{self.name} needs rho (1 - p) < theta p, here theta = {rates(facts.delta)[0]:.3g}: take a smaller rho"
+            )
+        return super().refuses(facts)
+
+    @kernel
+    def query(p, node, t, out):
+        here = (
+            np.uint64(node.trials),
+            np.uint64(node.place),
+            np.uint64(p.purpose),
+            np.uint64(p.seed_low),
+            np.uint64(p.seed_high),
+        )
+        node.trials += 1
+        node.active = 1.0 if uniform(here, 0) < p.p else 0.0
+        out[:] = node.x
+        return node.active > 0.0
+
+    @kernel
+    def message(p, node, link, t, out):
+        if node.hub > 0.0:
+            out[:] = node.x
+            return node.turn == 1
+        out[:] = node.change
+        return node.turn == 0 and node.active > 0.0
