@@ -274,7 +274,7 @@ class _Recorder:
         columns |= {name: counts[:, COUNTED.index(name)].copy() for name in COUNTS[1:]}
         columns |= {name: values[:, k].copy() for k, name in enumerate(self.names)}
         nodes = engine.state.nodes
-        final = {name: np.array(nodes[name]) for name, kind in self.world.method.node.items() if kind != "integer"}
+        final = {name: np.array(nodes[name]) for name in self.world.method.node}
         final["at"] = np.array(nodes["at"])
         t = float(time[-1])
         if self.world.recorded is not None:

@@ -33,7 +33,8 @@ class Wire(Settings):
         Which messages are lost: a probability, or a member of the family `loss`.
     exchange : {"atomic", "handshake"}
         What a pairwise exchange is when messages take time: two messages that take effect together when both have arrived, or
-        three, of which the last is repeated until it arrives, with both ends free to act in between.
+        three, of which the last is repeated until it arrives, with both ends free to act in between. Differences that are old
+        when they are applied keep every sum, but with several exchanges under way per node they may add up to a divergence.
 
     Examples
     --------

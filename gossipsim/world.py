@@ -221,7 +221,7 @@ class World:
     def target(self) -> NDArray[np.float64]:
         """The solution `(d,)`: the optimum, or the average of the starting points."""
         if self.method.solves == "average":
-            return np.asarray(self.start_rows()[self.method.primal].mean(axis=0))
+            return np.asarray(self.start()[0][self.method.primal].mean(axis=0))
         return np.asarray(self.objective.optimum.x)
 
     def events(self) -> Source:
@@ -251,7 +251,7 @@ class World:
         method, graph = self.method, self.graph
         compute, latency = self.scenario.fleet.duration(method.computes), self.scenario.wire.latency
         if method.talks == "round":
-            workers = graph.n - method.server if method.computes == "round" else 0
+            workers = graph.n - method.server
             return sources.Rounds(self.seed, workers, compute, 2 * graph.m, self.turns, latency, self._transfer)
         if method.talks == "route":
             return sources.Hops(self.seed, compute, latency)
@@ -269,7 +269,7 @@ class World:
         method, n, m = self.method, self.graph.n, self.graph.m
         compute, latency = self.scenario.fleet.duration(method.computes).mean, self.scenario.wire.latency.mean
         if method.talks == "round":
-            pace = 1.0 / max(1e-300, compute * (method.computes == "round") + self.turns * (latency + self._transfer))
+            pace = 1.0 / max(1e-300, compute + self.turns * (latency + self._transfer))
             return {"events": pace, "gradients": n * pace, "activations": self.turns * m * pace}
         if method.talks == "route":
             pace = 1.0 / max(1e-300, compute + latency)
@@ -318,8 +318,11 @@ def suits(scenario: Scenario, graph: Graph) -> None:
         raise Refused(f"problem {scenario.problem.name} has no samples that `sampling.batch` could draw")
     if scenario.clocks.trace is not None and method.talks in {"round", "route"}:
         raise Refused(f"{name} works in rounds or hops, and a recording holds gradients and exchanges")
-    if scenario.fleet.compute is not None and method.computes in {"never", "exchange"}:
+    if scenario.fleet.compute is not None and method.computes in {"never", "exchange"} and method.talks != "round":
         raise Refused(f"{name} computes within an exchange or not at all, and `fleet.compute` has no place in it")
+    still = scenario.fleet.duration(method.computes).mean == 0.0 and scenario.wire.latency.mean == 0.0
+    if still and method.talks != "clock":
+        raise Refused(f"a {'hop' if method.talks == 'route' else 'round'} of {name} would take no time: give fleet.compute or wire.latency")
     wire, fleet, alone = scenario.wire, scenario.fleet, method.talks == "route"
     if alone and (wire.loss.mean > 0.0 or not fleet.steady):
         raise Refused(f"{name} has one token, which would be lost with its message or with the node that holds it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -119,17 +120,32 @@ class Engine(ABC):
 
     def network_report(self) -> dict[str, float] | None:
         """Return how busy links were and how long messages waited, or None on an ideal network."""
-        report = getattr(getattr(self, "tape", None), "source", None)
-        return report.report(self.state.now) if hasattr(report, "report") else None
+        source = getattr(getattr(self, "tape", None), "source", None)
+        return source.report() if hasattr(source, "report") else None
 
     def check(self) -> None:  # noqa: B027  (the default is to do nothing)
         """Raise `Diverged` when a state is not finite; engines that check every event need not do anything."""
 
 
 def nonfinite(nodes: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the numbers of the rows that hold a value that is not finite."""
+    """Return the numbers of the rows that hold a number that is not finite."""
     words = nodes.view(np.float64).reshape(len(nodes), -1)
-    return np.flatnonzero(~np.isfinite(words).all(axis=1))
+    good = np.isfinite(words)
+    good[:, whole_numbers(nodes.dtype)] = True
+    return np.flatnonzero(~good.all(axis=1))
+
+
+@cache
+def whole_numbers(row: np.dtype[Any]) -> tuple[int, ...]:
+    """Return which 8-byte words of a row are whole numbers, whose bits may look like anything.
+
+    Examples
+    --------
+    >>> whole_numbers(np.dtype([("at", "f8"), ("draws", "i8"), ("x", "f8", (3,))]))
+    (1,)
+    """
+    fields = row.fields or {}
+    return tuple(sorted(offset // 8 for kind, offset, *_ in fields.values() if kind.base.kind in "iu"))
 
 
 def choose(name: str, world: World) -> Engine:

@@ -115,7 +115,8 @@ class InterpretedVerbs:
             out[:] = node[method.primal]
         elif not _yes(self._call("message", i, t, self.p, node, link, t, out)):
             return -1
-        bits = self.world.message_bits if self.world.scenario.compressor is None else self._compress(i, out)
+        whole = self.world.scenario.compressor is None or (method.server and i == 0)
+        bits = self.world.message_bits if whole else self._compress(i, out)
         if method.sent is not None:
             self._call("sent", i, t, self.p, node, link, t, out)
         return bits

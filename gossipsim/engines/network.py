@@ -60,7 +60,7 @@ class Network:
         n, m = world.graph.n, world.graph.m
         self.source: Source = self.make()
         self.presence = world.presence()
-        self.rings, self.clock = 0, 0.0
+        self.rings, self.clock, self.seen = 0, 0.0, 0.0
         self.here = np.ones(n, dtype=np.int64)
         self.gone, self.bad = np.zeros(n, dtype=np.int64), np.zeros(2 * m, dtype=np.int64)
         to_bad, to_good, *_ = self.chain
@@ -174,21 +174,26 @@ class Network:
             *out,
         )  # fmt: skip
         self.drawn += int(self.state[4])
+        if self.state[0]:
+            self.seen = float(t[self.state[0] - 1])
         if self.state[2] < 2:
             self._grow()
         elif self.state[0] == len(t) and self.state[4] + 64 <= _DRAWS and count + 8 <= room:
             self.pending = None
         return out.part(0, count)
 
-    def report(self, now: float) -> dict[str, float]:
-        """Return how busy uplinks and links were until `now`, as shares of all of them, and how long messages waited on average."""
+    def report(self) -> dict[str, float]:
+        """Return how busy uplinks and links were, as shares of all of them, and how long messages waited on average.
+
+        The network runs some events ahead of the nodes; this is about all of its own events.
+        """
         found = {}
         for name, (count, worked, waited), owners in (
             ("uplink", self.busy[:3], self.world.graph.n),
             ("link", self.busy[3:], 2 * self.world.graph.m),
         ):
             if count:
-                found[f"{name}_utilisation"] = float(worked / (owners * max(now, 1e-300)))
+                found[f"{name}_utilisation"] = float(worked / (owners * self.seen))
                 found[f"{name}_mean_wait"] = float(waited / count)
         return found
 

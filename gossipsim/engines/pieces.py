@@ -176,6 +176,9 @@ def say(
     if silent:
         return lines
     after = compress(lowered, letter, index) if lowered.compressor is not None else []
+    if after and lowered.method.server:
+        # what a server tells everybody is not compressed
+        after = [f"if uint64({index}) >= uint64(s.hub):", *indented(after), "else:", "    bits += s.bits"]
     if lowered.verb("sent"):
         before, here = draw(lowered, "sent", index)
         after += [*before, f"sent(p, {name}, {link}, t, {letter}{here})"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
+
 from gossipsim.engines import pieces
+from gossipsim.engines.base import whole_numbers
 from gossipsim.engines.handlers import as_if_now, on_measure
 from gossipsim.engines.lowering import CONTEXT, Lowered
-from gossipsim.engines.text import function
+from gossipsim.engines.text import function, types_of
 
 
 def source(lowered: Lowered) -> str:
@@ -73,6 +78,11 @@ def source(lowered: Lowered) -> str:
 
 def _finite(lowered: Lowered) -> list[str]:
     words = lowered.size("NODE") // 8
+    whole = set(whole_numbers(np.dtype(types_of(lowered.layouts["NODE"], lowered.dim))))
+    cuts = sorted({0, words} | {k for w in whole for k in (w, w + 1)})
+    ranges = [(low, high) for low, high in pairwise(cuts) if low not in whole]
     row = f"row = carray(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
-    count = [f"for k in range({words}):", "    bad += not np.isfinite(row[k])"]
+    count = [
+        line for low, high in ranges for line in (f"for k in range({low}, {high}):", "    bad += not np.isfinite(row[k])")
+    ]
     return [row, "bad = 0", *count, "return bad == 0"]

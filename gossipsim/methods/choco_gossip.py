@@ -48,7 +48,7 @@ class ChocoGossip(Method, name="choco_gossip"):
     """
 
     node = dict.fromkeys(("x", "x_hat", "pull"), "vector") | {"weight_sum": "scalar"}
-    computes = talks = "round"
+    talks = "round"
     solves = "average"
     compressible = True
 
@@ -71,10 +71,6 @@ class ChocoGossip(Method, name="choco_gossip"):
     def refuses(self, facts: Facts) -> str | None:
         """Refuse weights that do not mix and compressors without a constant, unless the step is given."""
         return None if self.gamma else no_theory(self.name, facts)
-
-    @kernel
-    def query(p, node, t, out):
-        return False
 
     @kernel
     def message(p, node, link, t, out):

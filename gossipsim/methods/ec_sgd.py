@@ -32,7 +32,7 @@ class EcSgd(Method, name="ec_sgd"):
     Notes
     -----
     The default has theory's order. A constant step leaves a bias when local gradients differ at the solution. An unbiased C
-    enters as C / (1 + omega). The server tells x as it is; its bits are counted as if it were compressed too, as for `ef21`.
+    enters as C / (1 + omega). The server tells x as it is, in full bits.
 
     A lost message is lost: its part of the gradients never reaches x.
 
@@ -80,9 +80,7 @@ class EcSgd(Method, name="ec_sgd"):
 
     @kernel
     def sent(p, node, link, t, msg):
-        if node.hub > 0.0:
-            msg[:] = node.x
-        else:
+        if node.hub == 0.0:
             msg[:] = p.scale * msg
             node.e[:] = node.e - msg
 

@@ -34,7 +34,7 @@ class EControl(Method, name="econtrol"):
     Notes
     -----
     Both defaults have theory's order, not its constants. eta far above delta diverges. An unbiased C enters as C / (1 + omega).
-    The server tells x as it is; its bits are counted as if it were compressed too, as for `ef21`.
+    The server tells x as it is, in full bits.
 
     A lost message of a client makes h differ from the mean of the \(h_i\), and breaks the identity, for good.
 
@@ -84,9 +84,7 @@ class EControl(Method, name="econtrol"):
 
     @kernel
     def sent(p, node, link, t, msg):
-        if node.hub > 0.0:
-            msg[:] = node.x
-        else:
+        if node.hub == 0.0:
             msg[:] = p.scale * msg
             node.e[:] = node.e + node.change - msg
             node.h[:] = node.h + msg

@@ -37,7 +37,7 @@ class Ef21(Method, name="ef21"):
     -----
     With \(\alpha\) the contraction of C, \(\theta = 1 - \sqrt{1 - \alpha}\) and \(\beta = (1 - \alpha)/\theta\):
     \(\gamma = 1/(L + \tilde L \sqrt{\beta/\theta})\). An unbiased C enters as C / (1 + omega). The server, node 0, tells x to the
-    clients as it is: `compressor` shortens what clients say only, but the bits of x are counted as if it were compressed too.
+    clients as it is: `compressor` shortens what clients say only, and the bits of x are counted in full.
 
     A lost message of a client makes g differ from the mean of the \(g_i\) for good.
 
@@ -103,9 +103,7 @@ class Ef21(Method, name="ef21"):
 
     @kernel
     def sent(p, node, link, t, msg):
-        if node.hub > 0.0:
-            msg[:] = node.x
-        else:
+        if node.hub == 0.0:
             msg[:] = p.scale * msg
             node.g[:] = node.g + msg
 

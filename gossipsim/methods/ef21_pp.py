@@ -6,15 +6,13 @@ feedback", 2021.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 from pydantic import Field
 
-from gossipsim.component import Positive, Seed
+from gossipsim.component import Positive
 from gossipsim.methods.base import Facts, Promise, kernel, uniform
 from gossipsim.methods.ef21 import Ef21, client_constants, rates, step_size
-from gossipsim.stream import Purpose
 
 
 class Ef21Pp(Ef21, name="ef21_pp"):
@@ -28,8 +26,6 @@ class Ef21Pp(Ef21, name="ef21_pp"):
         Probability of taking part.
     rho : float, optional
         Positive number that splits theory's inequalities (default: \(\theta p / (2(1-p))\)).
-    participation_seed : int
-        Seed of who takes part; runs that differ in the scenario's seed only see the same participation.
 
     Notes
     -----
@@ -45,18 +41,15 @@ class Ef21Pp(Ef21, name="ef21_pp"):
     0.5
     """
 
-    node = Ef21.node | {"active": "scalar", "trials": "integer", "place": "integer"}
+    node = Ef21.node | {"active": "scalar"}
 
     p: Annotated[float, Field(gt=0, le=1)] = 0.5
     rho: Positive | None = None
-    participation_seed: Seed = 0
 
     def constants(self, facts: Facts) -> dict[str, float]:
-        """Return gamma, 1/n, what makes an unbiased compressor contractive, p, and the stream of participation."""
+        """Return gamma, 1/n, what makes an unbiased compressor contractive, and p."""
         gamma = self.gamma or step_size(*self._smoothness(facts), *self._rates(facts.delta))
-        seed = self.participation_seed
-        stream = {"purpose": float(Purpose.CHURN), "seed_low": float(seed % 2**32), "seed_high": float(seed >> 32)}
-        return client_constants(facts) | {"gamma": gamma, "p": self.p} | stream
+        return client_constants(facts) | {"gamma": gamma, "p": self.p}
 
     def _rates(self, alpha: float) -> tuple[float, float]:
         theta, beta = rates(alpha)
@@ -64,11 +57,6 @@ class Ef21Pp(Ef21, name="ef21_pp"):
             return theta, beta
         rho = self.rho or theta * self.p / (2 * (1 - self.p))
         return theta * self.p - rho * (1 - self.p), beta * self.p + (1 + 1 / rho) * (1 - self.p)
-
-    def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
-        """Make node 0 the server, and give every client its stream."""
-        super().begin(nodes, links, graph, facts)
-        nodes.place[:] = np.arange(graph.n)
 
     def promise(self, facts: Facts) -> Promise | None:
         """Return the promise of EF21 when everybody takes part."""
@@ -83,16 +71,8 @@ class Ef21Pp(Ef21, name="ef21_pp"):
         return super().refuses(facts)
 
     @kernel
-    def query(p, node, t, out):
-        here = (
-            np.uint64(node.trials),
-            np.uint64(node.place),
-            np.uint64(p.purpose),
-            np.uint64(p.seed_low),
-            np.uint64(p.seed_high),
-        )
-        node.trials += 1
-        node.active = 1.0 if uniform(here, 0) < p.p else 0.0
+    def query(p, node, t, out, draw):
+        node.active = 1.0 if uniform(draw, 0) < p.p else 0.0
         out[:] = node.x
         return node.active > 0.0
 

@@ -107,9 +107,7 @@ class Ef21W(Method, name="ef21_w"):
 
     @kernel
     def sent(p, node, link, t, msg):
-        if node.hub > 0.0:
-            msg[:] = node.x
-        else:
+        if node.hub == 0.0:
             msg[:] = p.scale * msg
             node.g[:] = node.g + msg
 

@@ -124,6 +124,9 @@ class LogisticRegression(Regression, name="logistic_regression"):
                     break
                 step = 0.5 * step
             if not better:
+                # rounding hides what the step gains, but the step itself is still good to the last digits
+                for k in range(d):
+                    out[k] -= g[k]
                 break
             value = lower
             for k in range(d):

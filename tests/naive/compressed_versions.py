@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gossipsim.stream import Purpose, draw_at, uniform
+from gossipsim.stream import Purpose, draw_at, draw_at_time, uniform
 
 
 class Wire:
@@ -104,7 +104,7 @@ def ef21_w(world, events):
 
 def ef21_pp(world, events):
     def active(i, t):
-        return uniform(draw_at(world.method.participation_seed, Purpose.CHURN, i, t), 0) < world.method.p
+        return uniform(draw_at_time(world.seed, i, t + 1.0), 0) < world.method.p
 
     return _ef21(world, events, np.full(world.objective.n, 1 / world.objective.n), active)
 

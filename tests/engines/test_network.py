@@ -1,0 +1,232 @@
+"""Messages that take time, wait and get lost, nodes that come and go: the same in both engines, and as queueing theory says."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gossipsim as gs
+from gossipsim.churn import Churn, Presence
+from gossipsim.engines import events
+from gossipsim.engines.compiled import Compiled
+from gossipsim.engines.events import APPLY, BACK, SPEAK, Limits, kind_and_place
+from gossipsim.errors import Refused, ScenarioError
+from gossipsim.loss import Loss
+
+BURSTS = {"name": "gilbert_elliott", "to_bad": 0.1, "to_good": 0.3}
+SOON, LATE = {"name": "exponential", "mean": 20.0}, {"name": "weibull", "scale": 5.0, "shape": 0.7}
+WIRES = {
+    "slow": {"latency": {"name": "exponential", "mean": 0.2}},
+    "lossy": {"loss": 0.2},
+    "narrow": {"latency": 0.3, "loss": BURSTS, "bandwidth": 500.0, "uplink": 800.0},
+}
+FLEETS = {
+    "steady": {},
+    "kept": {"churn": {"up": SOON, "down": LATE}},
+    "lost": {"churn": {"up": SOON, "down": LATE, "state": "lost"}},
+    "failing": {
+        "churn": {"up": SOON, "down": LATE, "state": "neighbour"},
+        "failures": [{"time": 10.0, "nodes": "hubs", "share": 0.2, "until": 30.0}, {"time": 20.0, "nodes": [3]}],
+    },
+}
+
+
+def scenario(method, wire, fleet, **more):
+    return gs.Scenario.parse(
+        {
+            "seed": 4,
+            "topology": {"name": "grid", "n": 9},
+            "problem": {"name": "linear_regression", "synthetic": {"samples": 7, "dim": 3}},
+            "method": method,
+            "wire": wire,
+            "fleet": fleet,
+            "run": {"time": 40},
+            "record": {"points": 5},
+        }
+        | more
+    )
+
+
+def assert_same(a, b):
+    assert a.status == b.status
+    for name in a.columns:
+        assert a.columns[name].tobytes() == b.columns[name].tobytes(), name
+    for name in a.final:
+        assert a.final[name].tobytes() == b.final[name].tobytes(), name
+
+
+@pytest.mark.parametrize("exchange", ["atomic", "handshake"])
+@pytest.mark.parametrize("fleet", FLEETS)
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("method", ["gossip", "dadao", "push_sum", "ad_psgd", "d_psgd"])
+def test_engines_agree_to_the_byte(method, wire, fleet, exchange):
+    if exchange == "handshake" and method in {"push_sum", "d_psgd"}:
+        pytest.skip("has no pairwise exchange")
+    s = scenario(method, WIRES[wire] | {"exchange": exchange}, FLEETS[fleet])
+    fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))
+    assert fast.columns["messages"][-1] > 100
+    assert (fast.columns["lost"][-1] > 0) == (fleet != "steady" or wire != "slow")
+    assert_same(fast, plain)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", sorted(set(gs.methods()) - {"gossip", "dadao", "push_sum", "ad_psgd", "d_psgd"}))
+def test_every_method_agrees_or_declines(method):
+    world = {"topology": {"name": "star", "n": 6}} if method.startswith(("ef21", "ec")) else {}
+    s = scenario(method, WIRES["lossy"], FLEETS["kept"], **world)
+    try:
+        fast = gs.simulate(s, engine="compiled")
+    except Refused as reason:
+        assert str(reason).startswith(method)
+        return
+    assert_same(fast, gs.simulate(s, engine="processes"))
+
+
+@pytest.mark.parametrize("method", ["gossip", "d_psgd"])
+def test_a_network_does_not_depend_on_the_size_of_blocks(method, monkeypatch):
+    s = scenario(method, WIRES["narrow"] | {"exchange": "handshake"}, FLEETS["kept"])
+    whole = gs.simulate(s)
+    monkeypatch.setattr(events, "BLOCK", 13)
+    assert_same(whole, gs.simulate(s))
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    latency=st.floats(0.0, 0.3),
+    loss=st.floats(0.0, 0.6),
+    away=st.floats(0.1, 10.0),
+    method=st.sampled_from(["gossip", {"name": "ad_psgd", "lr": 0.0}]),
+    exchange=st.sampled_from(["atomic", "handshake"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_pairwise_exchange_keeps_the_sum_whatever_happens(seed, latency, loss, away, method, exchange):
+    """Once every exchange that one end has applied has been applied by the other as well."""
+    wire = {"latency": {"name": "uniform", "low": 0.0, "high": latency}, "loss": loss, "exchange": exchange}
+    fleet = {"churn": {"up": {"name": "exponential", "mean": 10.0}, "down": {"name": "exponential", "mean": away}}}
+    engine = Compiled(gs.World.build(scenario(method, wire, fleet, seed=seed, init="normal", run={"time": 1e9})))
+    before = engine.state.nodes.x.sum(axis=0)
+    engine.advance(Limits(events=300))
+    _settle(engine)
+    np.testing.assert_allclose(engine.state.nodes.x.sum(axis=0), before, atol=1e-12)
+
+
+def _settle(engine):
+    """Run on until no exchange is applied at one end only."""
+    source = engine.world.events()
+    taken, clock, open_pairs = 0, 0.0, set()
+    while True:
+        block = source.block(taken, clock)
+        for k in range(len(block.t)):
+            kind, place = kind_and_place(int(block.j[k])) if block.j[k] < 0 else (0, 0)
+            if kind == APPLY:
+                open_pairs ^= {place // 2}
+            taken += 1
+            if taken > engine.state.counts.events and not open_pairs:
+                engine.advance(Limits(events=taken))
+                return
+        clock = float(block.t[-1])
+
+
+def test_a_mean_survives_losses_delays_and_absences():
+    s = scenario("gossip", WIRES["narrow"] | {"exchange": "handshake"}, FLEETS["kept"], run={"time": 2000})
+    trace = gs.simulate(s)
+    ideal = gs.simulate(scenario("gossip", {}, {}))
+    np.testing.assert_allclose(trace.final["x"].mean(axis=0), ideal.final["x"].mean(axis=0), atol=1e-13)
+    assert trace.columns["error"][-1] < 1e-20
+
+
+@pytest.mark.parametrize(
+    ("wire", "wait"),
+    [
+        ({"bandwidth": 640.0}, 0.6 * 0.1 / (2 * 0.4)),
+        ({"service": {"name": "exponential", "mean": 0.1}}, 0.6 * 0.1 / 0.4),
+    ],
+    ids=["M/D/1", "M/M/1"],
+)
+def test_links_are_the_queues_of_the_books(wire, wait):
+    s = gs.Scenario.parse(
+        {
+            "seed": 3,
+            "topology": {"name": "cycle", "n": 10},
+            "problem": {"name": "quadratic", "dim": 2},
+            "method": "gossip",
+            "rates": {"name": "uniform", "total": 60.0},
+            "wire": wire,
+            "run": {"time": 6000},
+            "record": {"points": 1, "metrics": ["error"]},
+        }
+    )
+    network = gs.simulate(s).meta["network"]
+    assert network["link_utilisation"] == pytest.approx(0.6, rel=0.01)
+    assert network["link_mean_wait"] == pytest.approx(wait, rel=0.04)
+
+
+def test_nodes_are_present_as_often_as_their_laws_say():
+    churn = Churn.read({"up": {"name": "exponential", "mean": 8.0}, "down": {"name": "exponential", "mean": 2.0}})
+    n, end = 400, 500.0
+    presence = Presence(7, n, churn, [])
+    here = presence.present.copy()
+    since, total = np.zeros(n), np.zeros(n)
+    changes = presence.until(end)
+    assert (np.diff(changes.t) >= 0).all()
+    for t, i, back, _ in zip(*changes, strict=True):
+        total[i] += (t - since[i]) * here[i]
+        assert back != here[i]
+        here[i], since[i] = back, t
+    total += (end - since) * here
+    share = total / end
+    assert abs(share.mean() - churn.availability) < 4 * share.std() / np.sqrt(n)
+
+
+def test_bursts_lose_as_many_messages_as_their_chain_says():
+    loss = Loss.parse(BURSTS)
+    s = scenario("gossip", {"loss": BURSTS}, {}, run={"time": 4000})
+    trace = gs.simulate(s)
+    assert trace.columns["lost"][-1] / trace.columns["messages"][-1] == pytest.approx(loss.mean, rel=0.05)
+
+
+def test_a_node_that_forgets_starts_again():
+    fleet = {"failures": [{"time": 5.0, "nodes": [4], "until": 6.0, "state": "lost"}]}
+    s = scenario("gossip", {}, fleet, rates={"name": "uniform", "total": 0.001}, run={"time": 7})
+    trace = gs.simulate(s)
+    np.testing.assert_array_equal(trace.final["x"][4], gs.World.build(s).start()[0]["x"][4])
+    assert trace.final["at"][4] >= 6.0
+
+
+def test_hubs_fail_first():
+    s = scenario("gossip", {}, {"failures": [{"time": 5.0, "nodes": "hubs", "share": 0.1}]})
+    block = gs.World.build(s).events().block(0, 0.0)
+    gone = [int(i) for i, j in zip(block.i, block.j, strict=True) if kind_and_place(int(min(j, -1)))[0] == BACK - 1]
+    assert gone == [4]
+
+
+def test_a_message_speaks_before_it_is_applied():
+    s = scenario("gossip", {"latency": 0.1, "exchange": "handshake"}, {})
+    block = gs.World.build(s).events().block(0, 0.0)
+    said = set()
+    for j in block.j:
+        kind, place = kind_and_place(int(j)) if j < 0 else (0, 0)
+        if kind == SPEAK:
+            said.add(place)
+        if kind == APPLY:
+            assert {place, place ^ 1} <= said
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"wire": {"loss": 1.5}}, "wire.loss"),
+        ({"wire": {"loss": {"name": "gilbert_elliott", "to_bad": 0.0, "to_good": 0.0}}}, "never moves"),
+        ({"wire": {"exchange": "swap"}}, "atomic"),
+        ({"wire": {"bandwidth": 1.0, "service": 2.0}}, "the one or the other"),
+        ({"wire": {"latency": -1.0}}, "wire.latency"),
+        ({"fleet": {"churn": {"up": 0.0, "down": 1.0}}}, "fleet.churn.up"),
+        ({"fleet": {"failures": [{"time": 1.0, "nodes": "hubs"}]}}, "share"),
+        ({"fleet": {"failures": [{"time": 1.0, "nodes": [99]}]}}, "node 99"),
+        ({"fleet": {"failures": [{"time": 2.0, "nodes": [0], "until": 1.0}]}}, "until"),
+    ],
+)
+def test_bad_networks_are_refused_in_one_sentence(changes, words):
+    with pytest.raises(ScenarioError, match=words) as fault:
+        gs.simulate(scenario("gossip", **({"wire": {}, "fleet": {}} | changes)))
+    assert "\n" not in str(fault.value)
