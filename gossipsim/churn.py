@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -23,8 +24,8 @@ STATES = ("kept", "lost", "neighbour")
 class Churn(Settings):
     """Nodes come and go, each independently: present and away in turn, for durations of two laws.
 
-    Availability is mean(up) / (mean(up) + mean(down)), and so is the probability to be present at the start; the first duration is
-    drawn like the others, which is exact for exponential laws.
+    Availability is mean(up) / (mean(up) + mean(down)), and so is the probability to be present at the start; the first
+    duration is drawn like the others, which is exact for exponential laws.
 
     Parameters
     ----------
@@ -138,7 +139,9 @@ class Presence:
         From when, until when (may be infinite), which nodes, and the state they return with.
     """
 
-    def __init__(self, seed: int, n: int, churn: Churn | None, failures: list[tuple[float, float, Integers, str]]) -> None:
+    def __init__(
+        self, seed: int, n: int, churn: Churn | None, failures: Sequence[tuple[float, float, Integers, State]]
+    ) -> None:
         self.seed, self.n, self.churn = seed, n, churn
         self.reasons = np.zeros(n, dtype=np.int64)
         """How many reasons keep each node away."""

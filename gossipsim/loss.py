@@ -14,8 +14,8 @@ from gossipsim.errors import ScenarioError
 class Loss(Component, kind="loss"):
     """Whether a message is lost, for every directed link a chain of two states.
 
-    A link in the good state loses a message with probability `lost_in_good`, one in the bad state with `lost_in_bad`; before each
-    message it changes its state with probabilities `to_bad` and `to_good`. It starts in its stationary distribution.
+    A link in the good state loses a message with probability `lost_in_good`, one in the bad state with `lost_in_bad`; before
+    each message it changes its state with probabilities `to_bad` and `to_good`. It starts in its stationary distribution.
 
     A number p means `{name: bernoulli, p: p}`.
     """
@@ -70,8 +70,8 @@ class Bernoulli(Loss, name="bernoulli"):
 class GilbertElliott(Loss, name="gilbert_elliott"):
     """Losses in bursts: a link is in a good or a bad state, and most messages of the bad state are lost.
 
-    Gilbert, "Capacity of a burst-noise channel", Bell System Technical Journal 39 (1960); Elliott, ibid. 42 (1963). The mean burst
-    lasts 1 / to_good messages.
+    Gilbert, "Capacity of a burst-noise channel", Bell System Technical Journal 39 (1960); Elliott, ibid. 42 (1963). The mean
+    burst lasts 1 / to_good messages.
 
     Parameters
     ----------
@@ -89,7 +89,9 @@ class GilbertElliott(Loss, name="gilbert_elliott"):
     @model_validator(mode="after")
     def _moves(self) -> Self:
         if self.to_bad + self.to_good == 0.0:
-            raise ScenarioError("a chain that never moves", key=("to_good",), allowed="to_good > 0, or bernoulli losses")
+            raise ScenarioError(
+                "a chain that never moves", key=("to_good",), allowed="to_good > 0, or bernoulli losses"
+            )
         return self
 
     @property

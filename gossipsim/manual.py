@@ -23,6 +23,7 @@ FAMILIES = {
     "inits": ("gossipsim.start", "Init"),
     "metrics": ("gossipsim.metrics", "Metric"),
     "laws": ("gossipsim.law", "Law"),
+    "losses": ("gossipsim.loss", "Loss"),
 }
 
 

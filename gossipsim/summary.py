@@ -48,6 +48,7 @@ def facts(trace: Trace, folder: Path | None = None) -> dict[str, Any]:
         "metrics": {name: {"first": columns[name][0], "last": columns[name][-1]} for name in trace.metrics},
         "rates": meta.get("rates"),
         "optimum": meta.get("optimum"),
+        "warnings": meta.get("warnings", []),
         "promise": _promise(trace),
         "diverged": meta.get("diverged"),
         "wall_time": meta["wall_time"],
@@ -129,6 +130,7 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("work", f"{found['gradients']:,} gradients, {found['activations']:,} exchanges"),
         ("traffic", f"{found['messages']:,} messages{lost}, {bits(found['bits'])}"),
     ]
+    lines += [("warning", text) for text in found["warnings"]]
     certificate = (found["rates"] or {}).get("certificate")
     if certificate:
         lines.append(("rates", _certified(found["rates"]["total"], certificate)))

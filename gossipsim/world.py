@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gossipsim.churn import Presence
+from gossipsim.churn import Presence, State
 from gossipsim.errors import Refused, ScenarioError
 from gossipsim.facts import Facts, Promise
 from gossipsim.graph import Graph
@@ -22,6 +22,7 @@ from gossipsim.rows import layout, zeros
 from gossipsim.scenario import Scenario
 from gossipsim.spectral import spectrum
 from gossipsim.start import Init
+from gossipsim.suitability import needs_inverse, suits
 
 if TYPE_CHECKING:
     from gossipsim.engines.events import Source
@@ -84,7 +85,7 @@ class World:
         with _under("rates"):
             rates = scenario.rates.solve(graph, lambda unit: method.demand(facts(unit)))
         known = facts(rates)
-        refusal = _needs_inverse(method, objective) or method.refuses(known)
+        refusal = needs_inverse(method, objective) or method.refuses(known)
         if refusal is not None:
             raise Refused(refusal)
         recorded = None
@@ -116,7 +117,7 @@ class World:
     @cached_property
     def promise(self) -> Promise | None:
         """What theory promises for this run; nothing when events are recorded, for theorems speak of Poisson clocks."""
-        return None if self.recorded is not None else self.method.promise(self.facts)
+        return None if self.recorded is not None or self.networked else self.method.promise(self.facts)
 
     @property
     def message_bits(self) -> int:
@@ -182,7 +183,7 @@ class World:
     def presence(self) -> Presence:
         """Return a fresh stream of who leaves and returns when."""
         fleet, samples = self.scenario.fleet, np.diff(self.first_sample)
-        failures = []
+        failures: list[tuple[float, float, NDArray[np.int64], State]] = []
         for k, failure in enumerate(fleet.failures):
             with _under("fleet", "failures", k):
                 who = failure.who(self.graph, samples, self.seed)
@@ -226,26 +227,28 @@ class World:
 
     def events(self) -> Source:
         """Return a fresh source of this world's events."""
-        from gossipsim.engines import sources
         from gossipsim.engines.events import Events, Recording
         from gossipsim.engines.network import Network
 
         if self.recorded is not None:
             return Recording(Events(*self.recorded))
         if self.networked:
-            return Network(self, lambda: self._rings(sources))
-        return self._rings(sources)
+            return Network(self, self._rings)
+        return self._rings()
 
     @property
     def _transfer(self) -> float:
         """How long it takes in a turn to push one message to every neighbour through the narrowest place."""
         wire, bits = self.scenario.wire, self.message_bits
         through_uplink = bits * float(self.graph.degree.max(initial=0)) / wire.uplink if wire.uplink else 0.0
-        through_link = wire.service.mean if wire.service is not None else bits / wire.bandwidth if wire.bandwidth else 0.0
+        through_link = (
+            wire.service.mean if wire.service is not None else bits / wire.bandwidth if wire.bandwidth else 0.0
+        )
         return through_uplink + through_link
 
-    def _rings(self, sources: Any) -> Source:
+    def _rings(self) -> Source:
         """Return the clocks, without what becomes of their rings on the network."""
+        from gossipsim.engines import sources
         from gossipsim.engines.events import PoissonClocks
 
         method, graph = self.method, self.graph
@@ -296,57 +299,6 @@ class _under:
     def __exit__(self, kind: Any, fault: Any, _: Any) -> None:
         if isinstance(fault, ScenarioError):
             fault.under(*self.key)
-
-
-def suits(scenario: Scenario, graph: Graph) -> None:
-    """Refuse, in one sentence, what a scenario asks of a method that it cannot do.
-
-    Raises
-    ------
-    Refused
-    """
-    method = scenario.method
-    name = method.name
-    if method.server and (graph.n < 2 or graph.m != graph.n - 1 or graph.degree[0] != graph.m):
-        raise Refused(f"{name} has a server, node 0, without data: it needs topology star, with at least one client")
-    if scenario.compressor is not None and not method.compressible:
-        raise Refused(f"{name} does not correct what a compressor leaves out: it runs without `compressor`")
-    computes = method.computes != "never"
-    if not scenario.sampling.exact and not (computes and method.oracle == "gradient"):
-        raise Refused(f"{name} asks for no gradient that `sampling` could estimate")
-    if scenario.sampling.batch is not None and not scenario.problem.sampled:
-        raise Refused(f"problem {scenario.problem.name} has no samples that `sampling.batch` could draw")
-    if scenario.clocks.trace is not None and method.talks in {"round", "route"}:
-        raise Refused(f"{name} works in rounds or hops, and a recording holds gradients and exchanges")
-    if scenario.fleet.compute is not None and method.computes in {"never", "exchange"} and method.talks != "round":
-        raise Refused(f"{name} computes within an exchange or not at all, and `fleet.compute` has no place in it")
-    still = scenario.fleet.duration(method.computes).mean == 0.0 and scenario.wire.latency.mean == 0.0
-    if still and method.talks != "clock":
-        raise Refused(f"a {'hop' if method.talks == 'route' else 'round'} of {name} would take no time: give fleet.compute or wire.latency")
-    wire, fleet, alone = scenario.wire, scenario.fleet, method.talks == "route"
-    if alone and (wire.loss.mean > 0.0 or not fleet.steady):
-        raise Refused(f"{name} has one token, which would be lost with its message or with the node that holds it")
-    if not fleet.steady and scenario.run.rounds is not None:
-        raise Refused("with nodes that come and go, give run.time instead of run.rounds")
-    if scenario.compressor is not None and (wire.bandwidth or wire.uplink or wire.service):
-        raise Refused("bandwidth and uplink are not defined for compressed messages yet: leave them out, or the compressor")
-    if method.computes == "exchange" and not (wire.ideal and fleet.steady):
-        raise Refused(f"{name} computes at both ends of an exchange at once, and is not defined when messages take time or get lost")
-    if scenario.clocks.trace is not None and not (wire.ideal and fleet.steady):
-        raise Refused("a recording holds what happened: it runs on an ideal network, with all nodes present")
-
-
-def _needs_inverse(method: Method, objective: Objective) -> str | None:
-    problem = objective.problem
-    if method.oracle == "gradient":
-        return None
-    if type(problem).resolvent is None:
-        return (
-            f"{method.name} needs the {method.oracle} oracle, and problem {problem.name} defines no kernel `resolvent`"
-        )
-    if method.oracle == "conjugate" and not objective.mu > 0.0:
-        return f"{method.name} asks for gradients of f_i^*, which need strongly convex f_i, here mu = 0: give l2 > 0"
-    return None
 
 
 def _fits(graph: Graph, objective: Objective, method: Method) -> None:

@@ -12,7 +12,7 @@ LAYERS = [
     "optimal mixing",
     "topologies rates problems wire start recording metrics compressors sampling fleet",
     "methods",
-    "scenario world",
+    "scenario suitability world",
     "engines",
     "schedule trace simulation replicas contenders comparison",
     "cli plot schema manual summary progress rates_command rates_plot comparison_command comparison_plot comparison_summary"
@@ -32,7 +32,10 @@ SIDEWAYS = {
     "flow": "modes",
     "selected_inverse": "spectral",
     "topologies": "rates",  # both read text files
-    "scenario": "world",
+    "scenario": "suitability world",
+    "suitability": "world",
+    "loss": "wire",
+    "churn": "fleet",
     "schedule": "simulation",
     "trace": "simulation replicas comparison",
     "simulation": "replicas comparison",

@@ -94,8 +94,8 @@ def test_the_picture_is_small():
 def settings():
     """Yield every name that a scenario file can hold: keys, components, their settings."""
     from gossipsim.manual import FAMILIES, family_named
-    from gossipsim.problems.synthetic import SyntheticClusters, SyntheticLines
     from gossipsim.mixing import KINDS
+    from gossipsim.problems.synthetic import SyntheticClusters, SyntheticLines
     from gossipsim.scenario import Clocks, Fleet, Record, Run, Sampling, Scenario, Wire
 
     for model in (Scenario, Run, Record, Wire, Clocks, Fleet, Sampling, SyntheticLines, SyntheticClusters):

@@ -121,7 +121,8 @@ class Engine(ABC):
     def network_report(self) -> dict[str, float] | None:
         """Return how busy links were and how long messages waited, or None on an ideal network."""
         source = getattr(getattr(self, "tape", None), "source", None)
-        return source.report() if hasattr(source, "report") else None
+        found: dict[str, float] | None = source.report() if source is not None and hasattr(source, "report") else None
+        return found
 
     def check(self) -> None:  # noqa: B027  (the default is to do nothing)
         """Raise `Diverged` when a state is not finite; engines that check every event need not do anything."""
@@ -144,7 +145,7 @@ def whole_numbers(row: np.dtype[Any]) -> tuple[int, ...]:
     >>> whole_numbers(np.dtype([("at", "f8"), ("draws", "i8"), ("x", "f8", (3,))]))
     (1,)
     """
-    fields = row.fields or {}
+    fields: Any = row.fields or {}
     return tuple(sorted(offset // 8 for kind, offset, *_ in fields.values() if kind.base.kind in "iu"))
 
 

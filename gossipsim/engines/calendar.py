@@ -90,7 +90,7 @@ def _lost(link, u, chain, bad):  # type: ignore[no-untyped-def]
     " f8[::1], i4[::1], i4[::1], i4[::1])",
     **_OPTIONS,
 )
-def transmit(  # type: ignore[no-untyped-def]
+def transmit(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915  (one loop: its parts share everything)
     mode, end, t, i, j, edge, here,
     flights, when, order, heap, keys, free, state, present, bad, gone,
     link_of, latency, service, delay, uniform, sizes, chain, free_link, free_node, busy,
@@ -150,7 +150,9 @@ def transmit(  # type: ignore[no-untyped-def]
                     out += 1
                     k = state[4]
                     state[4] += 1
-                    arrival = _travel(now, b, theirs, 1.0, k, service, latency, delay, sizes[0], free_link, free_node, busy)
+                    arrival = _travel(
+                        now, b, theirs, 1.0, k, service, latency, delay, sizes[0], free_link, free_node, busy
+                    )
                     if _lost(theirs, uniform[k], chain, bad):
                         out_t[out], out_i[out], out_j[out], out_edge[out] = now, 0, -FAILED, 1
                         out += 1
@@ -203,7 +205,7 @@ def transmit(  # type: ignore[no-untyped-def]
         k = state[0]
         state[0] += 1
         now, node, code = t[k], i[k], j[k]
-        if code == -AWAY or code == -BACK:
+        if code == -AWAY or code == -BACK:  # noqa: PLR1714  (compiled, a set would be built)
             present[node] = code == -BACK
             gone[node] = here[k]
             out_t[out], out_i[out], out_j[out], out_edge[out] = now, node, code, edge[k]
@@ -233,7 +235,18 @@ def transmit(  # type: ignore[no-untyped-def]
                     state[4] += 1
                     sender = node if side == 0 else code
                     arrival = _travel(
-                        now, sender, link_of[e, side], 1.0, n, service, latency, delay, sizes[0], free_link, free_node, busy
+                        now,
+                        sender,
+                        link_of[e, side],
+                        1.0,
+                        n,
+                        service,
+                        latency,
+                        delay,
+                        sizes[0],
+                        free_link,
+                        free_node,
+                        busy,
                     )
                     flights[flight, 4] += _lost(link_of[e, side], uniform[n], chain, bad)
                     there = max(there, arrival)
@@ -279,7 +292,18 @@ def transmit(  # type: ignore[no-untyped-def]
                     out_j[out] = -(16 * (2 * flight + side) + SPEAK)
                     out += 1
                     arrival = _travel(
-                        now, sender, link_of[e, side], 1.0, n, service, latency, delay, sizes[0], free_link, free_node, busy
+                        now,
+                        sender,
+                        link_of[e, side],
+                        1.0,
+                        n,
+                        service,
+                        latency,
+                        delay,
+                        sizes[0],
+                        free_link,
+                        free_node,
+                        busy,
                     )
                     if _lost(link_of[e, side], uniform[n], chain, bad):
                         out_t[out], out_i[out], out_j[out], out_edge[out] = now, 0, -FAILED, 1

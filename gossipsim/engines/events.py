@@ -17,9 +17,9 @@ GRADIENT, ROUND, HOP = -1, -2, -3
 """What the column `j` says of an event that is not an exchange."""
 
 SPEAK, APPLY, DELIVER, AWAY, BACK, FAILED, ACKNOWLEDGED = range(4, 11)
-"""Other events: `j` is -(kind + 16 place). A node speaks into a place for messages; it applies what came of an exchange, or gets one
-message; it goes away; it comes back, to the state that `edge` names (KEPT, LOST or a neighbour's number); messages failed, `i` of them
-not counted yet and `edge` of them lost; acknowledgements, counted in the same way."""
+"""Other events: `j` is -(kind + 16 place). A node speaks into a place for messages; it applies what came of an exchange, or gets
+one message; it goes away; it comes back, to the state that `edge` names (KEPT, LOST or a neighbour's number); messages failed,
+`i` of them not counted yet and `edge` of them lost; acknowledgements, counted in the same way."""
 
 KEPT, LOST = -1, -2
 COUNTED = ("events", "gradients", "activations", "messages", "bits", "lost")

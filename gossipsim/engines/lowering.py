@@ -30,9 +30,9 @@ CONTEXT = (
 )  # fmt: skip
 """Addresses that a handler finds in the context, in this order."""
 
-SETTINGS: Fields = dict.fromkeys(("n", "hub", "turns", "batch", "seed_low", "seed_high", "width", "bits"), "integer") | (
-    dict.fromkeys(("noise", "to_bad", "to_good", "lost_in_good", "lost_in_bad"), "scalar")
-)
+SETTINGS: Fields = dict.fromkeys(
+    ("n", "hub", "turns", "batch", "seed_low", "seed_high", "width", "bits"), "integer"
+) | (dict.fromkeys(("noise", "to_bad", "to_good", "lost_in_good", "lost_in_bad"), "scalar"))
 """Numbers of the run that handlers read: `hub` is 1 when node 0 has no data, `width` the bits of a number, `bits` those of a
 message that is not compressed; the last four are the chain of losses."""
 

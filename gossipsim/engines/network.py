@@ -24,8 +24,8 @@ _DRAWS = 1 << 14
 class Network:
     """Events of a world whose messages take time, wait, get lost, and whose nodes come and go.
 
-    Nothing here depends on the state of a node, so the whole network is a source of events like the clocks it stands on. Number k of
-    all messages sent takes its latency and its fate from (seed, k).
+    Nothing here depends on the state of a node, so the whole network is a source of events like the clocks it stands on.
+    Message number k takes its latency and its fate from (seed, k).
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class Network:
         if not len(rings.t):
             self.ended = True
             return _NONE.t, _NONE.i, _NONE.j, _NONE.edge, np.zeros(0, dtype=np.int64)
-        rings = Events(*(np.array(column) for column in rings))
+        rings = Events(rings.t.copy(), rings.i.copy(), rings.j.copy(), rings.edge.copy())
         asks = np.arange(self.rings, self.rings + len(rings.t))
         # who asks first in a handshake must not depend on how the clocks were cut
         here = (asks * 2654435761 >> 7) & 1
@@ -119,7 +119,9 @@ class Network:
         if not len(changes.t):
             return rings.t, rings.i, rings.j, rings.edge, here
         if self.presence.churn is None:
-            lasting = np.array([self.presence.for_ever(int(node)) for node in changes.node], dtype=np.int64) * ~changes.back
+            lasting = (
+                np.array([self.presence.for_ever(int(node)) for node in changes.node], dtype=np.int64) * ~changes.back
+            )
         else:
             lasting = np.zeros(len(changes.t), dtype=np.int64)
         order = np.argsort(np.concatenate([changes.t, rings.t]), kind="stable")

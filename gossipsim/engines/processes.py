@@ -13,7 +13,21 @@ from simpy.events import NORMAL
 
 from gossipsim.engines.base import Engine, State, nonfinite
 from gossipsim.engines.events import (
-    ACKNOWLEDGED, APPLY, AWAY, BACK, DELIVER, FAILED, GRADIENT, HOP, KEPT, LOST, ROUND, SPEAK, Counts, Limits, Tape,
+    ACKNOWLEDGED,
+    APPLY,
+    AWAY,
+    BACK,
+    DELIVER,
+    FAILED,
+    GRADIENT,
+    HOP,
+    KEPT,
+    LOST,
+    ROUND,
+    SPEAK,
+    Counts,
+    Limits,
+    Tape,
     kind_and_place,
 )  # fmt: skip
 from gossipsim.engines.interpreted import InterpretedVerbs

@@ -8,8 +8,9 @@ import numpy as np
 
 from gossipsim.engines import pieces
 from gossipsim.engines.base import whole_numbers
-from gossipsim.engines.handlers import as_if_now, on_measure
+from gossipsim.engines.handlers import on_measure
 from gossipsim.engines.lowering import CONTEXT, Lowered
+from gossipsim.engines.network_handlers import as_if_now
 from gossipsim.engines.text import function, types_of
 
 
@@ -21,7 +22,11 @@ def source(lowered: Lowered) -> str:
     oracle = [*node, *vectors, "point = kept", *pieces.oracle(lowered, "node", "i")]
     step = [*node, *vectors, *pieces.step(lowered, "node", "i"), *_finite(lowered)]
     box = f"_pointer(c[{CONTEXT.index('letters')}] + box * {lowered.letter_size})"
-    post = [*node, *pieces.links(lowered, "a", "i", always=lowered.uses_links), *pieces.letter_at(lowered, box, "letter", "inbox")]
+    post = [
+        *node,
+        *pieces.links(lowered, "a", "i", always=lowered.uses_links),
+        *pieces.letter_at(lowered, box, "letter", "inbox"),
+    ]
     fixed = f"bits = {'np.int64(0)' if lowered.compressor is not None else f'{lowered.letter_size // 8} * s.width'}"
     link = "links_a[slot]" if lowered.uses_links else "links_a[0]"
     message = [*post, fixed, *pieces.say(lowered, "node", "i", link, "letter", "told"), "return bits if told else -1"]
@@ -83,6 +88,8 @@ def _finite(lowered: Lowered) -> list[str]:
     ranges = [(low, high) for low, high in pairwise(cuts) if low not in whole]
     row = f"row = carray(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
     count = [
-        line for low, high in ranges for line in (f"for k in range({low}, {high}):", "    bad += not np.isfinite(row[k])")
+        line
+        for low, high in ranges
+        for line in (f"for k in range({low}, {high}):", "    bad += not np.isfinite(row[k])")
     ]
     return [row, "bad = 0", *count, "return bad == 0"]

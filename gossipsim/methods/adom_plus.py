@@ -63,6 +63,7 @@ class AdomPlus(Method, name="adom_plus"):
     node = dict.fromkeys(("x", "x_f", "y", "y_f", "z", "z_f", "m", "z_g", "q", "s", "q_mixed", "s_mixed"), "vector")
     payload = {"q": "vector", "s": "vector"}
     computes = talks = "round"
+    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
     mixing = "laplacian"
 
     multi_consensus: bool = False

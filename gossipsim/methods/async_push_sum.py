@@ -42,6 +42,7 @@ class PushSum(Method, name="push_sum"):
 
     node = {"x": "vector", "z": "vector", "w": "scalar"}
     payload = {"x": "vector", "w": "scalar"}
+    pairwise = "delivery"
     solves = "average"
     primal = "z"
 

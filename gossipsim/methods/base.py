@@ -125,9 +125,9 @@ class Method(Component, kind="method"):
     compressible: ClassVar[bool] = False
     """Whether the method's theory allows its messages to be compressed."""
     pairwise: ClassVar[str] = "difference"
-    """What a pairwise exchange is. "difference": `receive` depends on the inbox through the difference of the two messages only, so
-    that the difference of two earlier messages can be applied at any time, and the sum is kept. "delivery": two messages of their own,
-    each of which takes effect when and if it arrives."""
+    """What a pairwise exchange is. "difference": `receive` depends on the inbox through the difference of the two messages only,
+    so that the difference of two earlier messages can be applied at any time, and the sum is kept. "delivery": two messages of
+    their own, each of which takes effect when and if it arrives."""
     when_lost: ClassVar[str] = ""
     """What lost messages and absent nodes do to the limit, as a warning; empty when they only cost time."""
     mixing: ClassVar[str] = "metropolis_lazy"
@@ -189,7 +189,9 @@ class Method(Component, kind="method"):
         """
         words = [_WHEN[cls.computes, cls.talks]]
         if cls.computes != "never":
-            words.append({"gradient": "gradients", "conjugate": "gradients of f_i^*", "prox": "proximal steps"}[cls.oracle])
+            words.append(
+                {"gradient": "gradients", "conjugate": "gradients of f_i^*", "prox": "proximal steps"}[cls.oracle]
+            )
         if cls.server:
             words.append("a star whose hub holds no data")
         if cls.compressible:

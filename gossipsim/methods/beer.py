@@ -48,6 +48,7 @@ class Beer(Method, name="beer"):
     node = dict.fromkeys(("x", "v", "m", "h", "g", "h_pull", "g_pull"), "vector") | {"weight_sum": "scalar"}
     payload = {"h": "vector", "g": "vector"}
     computes = talks = "round"
+    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
     compressible = True
 
     gamma: Positive | None = None

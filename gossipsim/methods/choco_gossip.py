@@ -49,6 +49,7 @@ class ChocoGossip(Method, name="choco_gossip"):
 
     node = dict.fromkeys(("x", "x_hat", "pull"), "vector") | {"weight_sum": "scalar"}
     talks = "round"
+    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
     solves = "average"
     compressible = True
 

@@ -44,6 +44,7 @@ class ChocoSgd(Method, name="choco_sgd"):
 
     node = dict.fromkeys(("x", "x_hat", "pull"), "vector") | {"weight_sum": "scalar"}
     computes = talks = "round"
+    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
     compressible = True
 
     gamma: Positive | None = None

@@ -52,6 +52,7 @@ class DAdmm(Method, name="d_admm"):
 
     node = {"x": "vector", "alpha": "vector", "pull": "vector", "rho": "scalar"}
     computes = talks = "round"
+    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
     oracle = "prox"
     mixing = "laplacian"
 

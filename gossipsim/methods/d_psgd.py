@@ -41,6 +41,9 @@ class DPsgd(Method, name="d_psgd"):
 
     node = {"x": "vector", "step_back": "vector", "mixed": "vector"}
     computes = talks = "round"
+    when_lost = (
+        "with lost messages the rows of W sum to one and the columns do not: the limit weights the nodes unequally"
+    )
 
     lr: NonNegative | None = None
     order: Literal["combine_then_adapt", "adapt_then_combine"] = "combine_then_adapt"

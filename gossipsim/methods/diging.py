@@ -48,6 +48,7 @@ class Diging(Method, name="diging"):
     node = {"x": "vector", "y": "vector", "g": "vector"}
     payload = {"x": "vector", "y": "vector"}
     computes = talks = "round"
+    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
 
     lr: Positive | None = None
     order: Literal["cta", "atc"] = "cta"

@@ -44,6 +44,7 @@ class EcSgd(Method, name="ec_sgd"):
 
     node = {"x": "vector", "e": "vector", "hub": "scalar"}
     computes = talks = "round"
+    when_lost = "what a lost message carried is gone from the memory of its errors, and the limit is biased"
     server = True
     compressible = True
 

@@ -46,6 +46,7 @@ class EControl(Method, name="econtrol"):
 
     node = {"x": "vector", "h": "vector", "e": "vector", "change": "vector", "hub": "scalar"}
     computes = talks = "round"
+    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
     server = True
     compressible = True
 

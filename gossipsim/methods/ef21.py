@@ -54,6 +54,7 @@ class Ef21(Method, name="ef21"):
 
     node = {"x": "vector", "g": "vector", "change": "vector", "hub": "scalar"}
     computes = talks = "round"
+    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
     server = True
     compressible = True
 

@@ -53,6 +53,7 @@ class Ef21W(Method, name="ef21_w"):
     node = {"x": "vector", "g": "vector", "change": "vector", "hub": "scalar", "zoom": "scalar"}
     link = {"w": "scalar"}
     computes = talks = "round"
+    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
     server = True
     compressible = True
 

@@ -40,6 +40,7 @@ class Extra(Method, name="extra"):
 
     node = {"x": "vector", "s": "vector", "descent": "vector"}
     computes = talks = "round"
+    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
 
     lr: Positive | None = None
 

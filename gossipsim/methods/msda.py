@@ -57,6 +57,7 @@ class Msda(Method, name="msda"):
 
     node = dict.fromkeys(("x", "y", "theta", "u", "u_before", "mixed"), "vector") | {"ratio": "scalar"}
     computes = talks = "round"
+    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
     oracle = "conjugate"
     mixing = "laplacian"
 

@@ -47,6 +47,7 @@ class Nids(Method, name="nids"):
 
     node = {"x": "vector", "s": "vector", "u": "vector"}
     computes = talks = "round"
+    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
 
     lr: Positive | None = None
 

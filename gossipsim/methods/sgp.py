@@ -50,6 +50,7 @@ class Sgp(Method, name="sgp"):
     link = {"place": "scalar"}
     payload = {"x": "vector", "w": "scalar"}
     computes = talks = "round"
+    when_lost = "a lost message takes its mass with it, and the limit is a weighted point instead of the mean"
     primal = "z"
 
     lr: NonNegative | None = None

@@ -44,6 +44,7 @@ class Ssda(Method, name="ssda"):
 
     node = {"x": "vector", "y": "vector", "theta": "vector"}
     computes = talks = "round"
+    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
     oracle = "conjugate"
     mixing = "laplacian"
 

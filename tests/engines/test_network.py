@@ -69,16 +69,26 @@ def test_engines_agree_to_the_byte(method, wire, fleet, exchange):
     assert_same(fast, plain)
 
 
+def suits(s):
+    """Return why a world cannot be built, or None."""
+    try:
+        gs.World.build(s)
+    except Refused as reason:
+        return str(reason)
+    return None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(set(gs.methods()) - {"gossip", "dadao", "push_sum", "ad_psgd", "d_psgd"}))
 def test_every_method_agrees_or_declines(method):
     world = {"topology": {"name": "star", "n": 6}} if method.startswith(("ef21", "ec")) else {}
     s = scenario(method, WIRES["lossy"], FLEETS["kept"], **world)
-    try:
-        fast = gs.simulate(s, engine="compiled")
-    except Refused as reason:
-        assert str(reason).startswith(method)
+    refusal = suits(s)
+    if refusal is not None:
+        with pytest.raises(Refused, match=method):
+            gs.simulate(s)
         return
+    fast = gs.simulate(s, engine="compiled")
     assert_same(fast, gs.simulate(s, engine="processes"))
 
 

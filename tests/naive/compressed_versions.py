@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gossipsim.stream import Purpose, draw_at, draw_at_time, uniform
+from gossipsim.stream import draw_at_time, uniform
 
 
 class Wire:

@@ -56,9 +56,20 @@ def test_every_method_has_a_matrix_version_and_a_world(method):
     assert any(build(scenario(method, world)) for world in WORLDS), f"{method} refuses every world here"
 
 
+QUICK = {"dadao", "gossip"}
+"""Every world for these; for the others one in the fast suite, as each is a compilation, and the rest in the slow one."""
+
+
 @pytest.mark.parametrize("start", ["zeros", "normal"])
-@pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("method", sorted(gs.methods()))
+@pytest.mark.parametrize(
+    ("method", "world"),
+    [
+        pytest.param(method, world, marks=[] if method in QUICK or world == quick else pytest.mark.slow)
+        for method in sorted(gs.methods())
+        for quick in ["star" if Method.registry[method].server else "barbell"]
+        for world in WORLDS
+    ],
+)
 def test_engine_follows_the_matrix_version(method, world, start):
     s = scenario(method, world, init=start)
     built = build(s)
