@@ -10,7 +10,7 @@ LAYERS = [
     "errors component document kernels kinds lift rows stream arrays catalogue folders family",
     "law graph spectral selected_inverse facts flow modes",
     "optimal mixing",
-    "topologies rates problems wire start recording metrics compressors sampling fleet",
+    "topologies rates problems wire start recording metrics compressors sampling loss churn fleet",
     "methods",
     "scenario suitability world",
     "engines",

@@ -199,7 +199,8 @@ class Compiled(Engine):
         room = np.array([getattr(limits, name) - getattr(counts, name) for name in ends], dtype=np.float64)
         passed = driver().walk_together(
             code.on_event.address, self.on_other, code.on_measure.address, self.binding.address, self.binding.tally,
-            counts.events, *events, column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points, target, values, times, done,
+            counts.events, *events, column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points,
+            target, values, times, done,
         )  # fmt: skip
         whole = self._counted(done[: passed + 1])
         self._arrive(events, int(done[passed, 0]), whole[passed])
