@@ -94,8 +94,8 @@ def test_the_picture_is_small():
 def settings():
     """Yield every name that a scenario file can hold: keys, components, their settings."""
     from gossipsim.manual import FAMILIES, family_named
-    from gossipsim.problems.synthetic import SyntheticClusters, SyntheticLines
     from gossipsim.mixing import KINDS
+    from gossipsim.problems.synthetic import SyntheticClusters, SyntheticLines
     from gossipsim.scenario import Clocks, Fleet, Record, Run, Sampling, Scenario, Wire
 
     for model in (Scenario, Run, Record, Wire, Clocks, Fleet, Sampling, SyntheticLines, SyntheticClusters):
@@ -105,6 +105,12 @@ def settings():
         if family not in {"methods", "compressors"}:  # they have a page of their own
             for name, member in family_named(family).registry.items():
                 yield from [name, *member.model_fields]
+
+
+def test_the_readme_names_every_method():
+    (table,) = re.findall(r"^## Methods\n(.*?)^## ", PAGES["README.md"], re.DOTALL | re.MULTILINE)
+    rows = "".join(line for line in table.splitlines() if line.startswith("|"))
+    assert sorted(re.findall(r"`(\w+)`", rows)) == sorted(gs.methods())
 
 
 def test_the_page_of_methods_is_up_to_date():

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from gossipsim.errors import ScenarioError
 from gossipsim.facts import Facts
 from gossipsim.flow import field_at
-from gossipsim.modes import spectral_form
 from gossipsim.methods.dadao import Dadao
+from gossipsim.modes import spectral_form
 from gossipsim.rows import NODE, constants_row, zeros
 
 
