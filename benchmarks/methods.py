@@ -2,9 +2,10 @@
 
     python benchmarks/methods.py [--rounds 5] [--quick]
 
-One JSON line, ratios first: speed of the engine over speed of the bare loop. Asynchronous methods: least squares, d = 10, 20 samples,
-random 4-regular graph, n = 1000, drawing the events included on both sides, no records. Synchronous: n = 1000, d = 100, averaging and
-gradient descent against SciPy's sparse product with NumPy's vector operations. Thread CPU time, median of interleaved rounds.
+One JSON line, ratios first: speed of the engine over speed of the bare loop. Asynchronous methods: least squares, d = 10,
+20 samples, random 4-regular graph, n = 1000, drawing the events included on both sides, no records. Synchronous: n = 1000,
+d = 100, averaging and gradient descent against SciPy's sparse product with NumPy's vector operations. Thread CPU time,
+median of interleaved rounds.
 """
 
 import argparse
@@ -57,7 +58,7 @@ def _gradient(A, b, first, last, x, g):
 
 @njit(error_model="numpy")
 def _bare(kind, x, y, at, t, i, j, A, b, first, g, lr, eta, alpha):
-    """The arithmetic of a method, event by event: 0 a2cid2, 1 async_dsgd, 2 ad_psgd."""
+    """Do the arithmetic of a method, event by event: 0 a2cid2, 1 async_dsgd, 2 ad_psgd."""
     d = uint64(g.size)
     for k in range(uint64(t.size)):
         for side in range(2):
@@ -127,7 +128,11 @@ class SparseRounds:
     def __init__(self, built, computes):
         n, d = built.graph.n, built.objective.dim
         self.W = scipy.sparse.csr_array(scipy.sparse.eye_array(n) - built.graph.laplacian(built.facts.mixing.weights))
-        self.X, self.objective, self.computes = np.random.default_rng(0).standard_normal((n, d)), built.objective, computes
+        self.X, self.objective, self.computes = (
+            np.random.default_rng(0).standard_normal((n, d)),
+            built.objective,
+            computes,
+        )
 
     def run(self, rounds):
         for _ in range(rounds):
@@ -156,7 +161,8 @@ def main():
         for name, method, computes in (("averaging", f"{file}:Averaging", False), ("d_psgd", "d_psgd", True)):
             built = world(1000, 100, 5, method=method)
             found = seconds_per_event(
-                {"bare": (SparseRounds(built, computes).run, rounds), "engine": (Advance(built).run, rounds)}, options.rounds
+                {"bare": (SparseRounds(built, computes).run, rounds), "engine": (Advance(built).run, rounds)},
+                options.rounds,
             )
             ratios[f"{name}, a round"] = found["bare"] / found["engine"]
             cost[f"{name}, a round"] = found["engine"] * 1e9

@@ -1,6 +1,6 @@
 """Write docs/methods.md from the registries: every method and compressor, what it needs, and its settings.
 
-    python docs/make_methods.py
+python docs/make_methods.py
 """
 
 from pathlib import Path

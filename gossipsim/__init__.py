@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gossipsim import methods, metrics, problems, rates, topologies
+    from gossipsim import compressors, methods, metrics, problems, rates, topologies
     from gossipsim.comparison import Comparison, compare
     from gossipsim.errors import Diverged, GossipsimError, Interrupted, Refused, ScenarioError
     from gossipsim.graph import Graph
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gossipsim.scenario import Scenario
     from gossipsim.simulation import simulate
     from gossipsim.spectral import spectrum
+    from gossipsim.sweeps import Sweep, sweep
     from gossipsim.trace import Trace
     from gossipsim.world import World
 
@@ -38,6 +39,7 @@ _PLACES = {
     "Refused": "errors",
     "Scenario": "scenario",
     "ScenarioError": "errors",
+    "Sweep": "sweeps",
     "Trace": "trace",
     "World": "world",
     "averaging_weights": "optimal.averaging",
@@ -47,13 +49,14 @@ _PLACES = {
     "simulate": "simulation",
     "simulate_seeds": "replicas",
     "spectrum": "spectral",
+    "sweep": "sweeps",
 }
-_FAMILIES = ("methods", "metrics", "problems", "rates", "topologies")
+_FAMILIES = ("compressors", "methods", "metrics", "problems", "rates", "topologies")
 
 __all__ = [
     "Comparison", "Diverged", "GossipsimError", "Graph", "Interrupted", "Method", "Refused", "Scenario", "ScenarioError",
-    "Trace", "World", "averaging_weights", "compare", "kernel", "methods", "metrics", "optimal_rates", "problems", "rates",
-    "simulate", "simulate_seeds", "spectrum", "topologies",
+    "Sweep", "Trace", "World", "averaging_weights", "compare", "compressors", "kernel", "methods", "metrics",
+    "optimal_rates", "problems", "rates", "simulate", "simulate_seeds", "spectrum", "sweep", "topologies",
 ]  # fmt: skip
 
 

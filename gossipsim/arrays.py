@@ -40,6 +40,10 @@ def numbers(values: ArrayLike, name: str, shape: tuple[int, ...], least: float =
     --------
     >>> numbers([1, 2], "rates", (2,)).tolist()
     [1.0, 2.0]
+    >>> numbers(np.nan, "total", ())
+    Traceback (most recent call last):
+        ...
+    gossipsim.errors.ScenarioError: total: total nan; allowed: finite numbers
     """
     try:
         found = np.array(values, dtype=np.float64)
@@ -49,9 +53,9 @@ def numbers(values: ArrayLike, name: str, shape: tuple[int, ...], least: float =
         raise ScenarioError(f"given shape {found.shape}", key=(name,), allowed=f"shape {shape}")
     wrong = ~np.isfinite(found) | (found < least)
     if wrong.any():
-        row = int(np.argwhere(wrong)[0][0])
+        row = np.argwhere(wrong)[0][:1].tolist()
         allowed = "finite numbers" + (f" >= {least:g}" if np.isfinite(least) else "")
-        raise ScenarioError(f"{name} {found[wrong][0]:g}", key=(name, row), allowed=allowed)
+        raise ScenarioError(f"{name} {found[wrong][0]:g}", key=(name, *row), allowed=allowed)
     return found
 
 

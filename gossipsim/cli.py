@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, shown
+from gossipsim.sweep_command import sweep
 
 if TYPE_CHECKING:
     from gossipsim.document import Document
@@ -128,8 +129,9 @@ def run(
     """Run a scenario, of one method or of several, print a summary and save the result with a picture."""
     from gossipsim.contenders import is_comparison
     from gossipsim.document import Document
+    from gossipsim.folders import require_free
     from gossipsim.scenario import Scenario
-    from gossipsim.trace import require_free
+    from gossipsim.trace import is_result
 
     document, overrides = Document.load(scenario), _overrides(changes or [], seed)
     if is_comparison(document, overrides):
@@ -138,7 +140,7 @@ def run(
         return run_comparison(document, overrides, engine=engine, out=out, as_json=as_json, quiet=quiet)
     loaded = Scenario.from_document(document, overrides)
     folder = out or Path("results", f"{loaded.name}-seed{loaded.seed}")
-    require_free(folder)
+    require_free(folder, is_result)
 
     from gossipsim.progress import telling
     from gossipsim.simulation import simulate
@@ -206,6 +208,9 @@ def _report(trace: Trace, folder: Path, as_json: bool) -> None:
         Console().print(as_table(found))
     else:
         typer.echo(as_text(found))
+
+
+app.command()(sweep)
 
 
 @app.command()
@@ -293,7 +298,9 @@ def plot(
 def show(
     family: Annotated[
         str,
-        typer.Argument(metavar="methods|topologies|problems|partitions|rates|inits|metrics|laws", help="What to list."),
+        typer.Argument(
+            metavar="methods|topologies|compressors|problems|partitions|rates|inits|metrics|laws", help="What to list."
+        ),
     ],
     name: Annotated[str | None, typer.Argument(help="One of them, or mine.py:Mine, to see all about it.")] = None,
 ) -> None:

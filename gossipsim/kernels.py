@@ -9,11 +9,29 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import threading
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+
+_ONE_PARSER = threading.RLock()
+
+
+def parsed(source: str) -> list[ast.stmt]:
+    """Return the statements of a piece of source; threads take turns.
+
+    Python 3.11 counts the depth of all threads' trees in one place, and a switch in the middle of one ends in
+    "SystemError: AST constructor recursion depth mismatch" (github.com/python/cpython/issues/106905).
+
+    Examples
+    --------
+    >>> len(parsed("a = 1; b = 2"))
+    2
+    """
+    with _ONE_PARSER:
+        return ast.parse(source).body
 
 
 class Kernel:
@@ -33,7 +51,7 @@ class Kernel:
     @cached_property
     def tree(self) -> ast.FunctionDef:
         """The syntax tree of the function, without decorators; raises OSError when the source is not at hand."""
-        tree = ast.parse(textwrap.dedent(inspect.getsource(self.function))).body[0]
+        tree = parsed(textwrap.dedent(inspect.getsource(self.function)))[0]
         assert isinstance(tree, ast.FunctionDef)
         tree.decorator_list, tree.returns = [], None
         for argument in tree.args.args:

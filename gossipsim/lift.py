@@ -13,7 +13,7 @@ import ast
 import copy
 from collections.abc import Callable, Mapping
 
-from gossipsim.kernels import Kernel
+from gossipsim.kernels import Kernel, parsed
 from gossipsim.kinds import REDUCTIONS, SCALAR, VECTOR, VECTORS, Kind, Row, called, kind_of
 
 
@@ -162,7 +162,7 @@ class _Lifter:
 
     def buffers(self, room: Callable[[str], str]) -> list[ast.stmt]:
         """Return the allocations of the vector temporaries that outlive a loop."""
-        return ast.parse("\n".join(room(name) for name in sorted(self.local & self.wide))).body
+        return parsed("\n".join(room(name) for name in sorted(self.local & self.wide)))
 
     def other(self, statement: ast.stmt) -> list[ast.stmt]:
         extra: list[ast.stmt] = []
@@ -291,7 +291,7 @@ class _Lifter:
         lines += ["for _k in range(_D4, _D):", f"    {result} += {text}"]
         if name == "norm":
             lines += [f"{result} = _sqrt({result})"]
-        return [*before, *ast.parse("\n".join(lines)).body], ast.Name(result, ast.Load())
+        return [*before, *parsed("\n".join(lines))], ast.Name(result, ast.Load())
 
 
 def _has_reduction(node: ast.AST) -> bool:

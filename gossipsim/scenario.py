@@ -172,6 +172,8 @@ class Scenario(Settings):
             data = document.data
             if not isinstance(data, dict):
                 raise ScenarioError(f"given {shown(data)}", allowed="a mapping with topology, problem, method and run")
+            if "methods" in data:
+                raise ScenarioError("this compares methods: use gs.compare or gossipsim run", key=("methods",))
             for key in overrides or {}:
                 if key.endswith(".name"):
                     _forget_strangers(data, key.removesuffix(".name"))

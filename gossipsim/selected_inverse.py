@@ -58,16 +58,16 @@ class Elimination:
         """Return the potentials x (n,), zero at the ground, with L x = b for currents b (n,) that sum to zero."""
         x = np.empty(len(b))
         x[self.place] = b
-        _compiled(_solve)(self.start, self.rows, self.step, self.left, x)
+        compiled(_solve)(self.start, self.rows, self.step, self.left, x)
         return x[self.place]
 
     def resistance(self, edges: Integers) -> Floats:
         """Return R_e = Z[i, i] + Z[j, j] - 2 Z[i, j] of edges (m, 2) that lie in the pattern of the factor."""
         inverse, diagonal = np.zeros(len(self.rows)), np.zeros(len(self.place))
-        _compiled(_select)(self.start, self.rows, self.step, self.left, inverse, diagonal)
+        compiled(select)(self.start, self.rows, self.step, self.left, inverse, diagonal)
         pairs = np.sort(self.place[edges], axis=1)
         found = np.empty(len(edges))
-        _compiled(_look_up)(self.start, self.rows, inverse, diagonal, pairs, found)
+        compiled(look_up)(self.start, self.rows, inverse, diagonal, pairs, found)
         return found
 
 
@@ -91,13 +91,13 @@ def eliminate(graph: Graph, rates: Floats, memory: float = MEMORY) -> Eliminatio
     place = elimination_order(graph)
     moved = Graph(graph.n, place[graph.edges])
     parent, count = np.full(graph.n, -1), np.zeros(graph.n, dtype=np.int64)
-    total = _compiled(_count)(moved.ptr, moved.nbr, parent, count, int(memory / _ENTRY))
+    total = compiled(_count)(moved.ptr, moved.nbr, parent, count, int(memory / _ENTRY))
     if total * _ENTRY > memory:
         raise _too_large(graph, memory)
     start = np.concatenate([[0], np.cumsum(count)])
     rows, step, left = np.empty(total, dtype=np.int32), np.empty(total), np.zeros(graph.n)
-    _compiled(_pattern)(moved.ptr, moved.nbr, parent, start, rows)
-    _compiled(_factor)(moved.ptr, moved.nbr, rates[moved.edge_of_slot], start, rows, step, left)
+    compiled(_pattern)(moved.ptr, moved.nbr, parent, start, rows)
+    compiled(factor)(moved.ptr, moved.nbr, rates[moved.edge_of_slot], start, rows, step, left)
     return Elimination(place, start, rows, step, left)
 
 
@@ -131,11 +131,12 @@ def _too_large(graph: Graph, least: float) -> Refused:
 
 
 @cache
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return machine code for a function over arrays, compiled on first use and kept on disk."""
     import numba
 
-    compiled: Callable[..., Any] = numba.njit(cache=True)(function)
-    return compiled
+    fast: Callable[..., Any] = numba.njit(cache=True)(function)
+    return fast
 
 
 def _count(ptr: Any, nbr: Any, parent: Any, count: Any, limit: int) -> int:
@@ -173,7 +174,8 @@ def _pattern(ptr: Any, nbr: Any, parent: Any, start: Any, rows: Any) -> None:
                 i = parent[i]
 
 
-def _factor(ptr: Any, nbr: Any, rate: Any, start: Any, rows: Any, step: Any, left: Any) -> None:
+def factor(ptr: Any, nbr: Any, rate: Any, start: Any, rows: Any, step: Any, left: Any) -> None:
+    """Fill W (`step`, nnz) and D (`left`, n), which starts at zero, from the rate (2m,) of each slot of the moved graph."""
     n = len(left)
     work = np.zeros(n)
     # columns waiting for the node of their next row, as linked lists
@@ -218,7 +220,8 @@ def _solve(start: Any, rows: Any, step: Any, left: Any, x: Any) -> None:
         x[j] = total
 
 
-def _select(start: Any, rows: Any, step: Any, left: Any, inverse: Any, diagonal: Any) -> None:
+def select(start: Any, rows: Any, step: Any, left: Any, inverse: Any, diagonal: Any) -> None:
+    """Fill Z on the pattern of the factor (`inverse`, nnz) and its diagonal (n,), both zero before."""
     n = len(left)
     work, weight = np.zeros(n), np.zeros(n)
     mark = np.full(n, -1)
@@ -243,7 +246,8 @@ def _select(start: Any, rows: Any, step: Any, left: Any, inverse: Any, diagonal:
         diagonal[j] = total
 
 
-def _look_up(start: Any, rows: Any, inverse: Any, diagonal: Any, pairs: Any, found: Any) -> None:
+def look_up(start: Any, rows: Any, inverse: Any, diagonal: Any, pairs: Any, found: Any) -> None:
+    """Fill Z[i, i] + Z[j, j] - 2 Z[i, j] (m,) for pairs (m, 2) of places, i < j, in the pattern."""
     for e in range(len(pairs)):
         i, j = pairs[e]
         place = start[i] + np.searchsorted(rows[start[i] : start[i + 1]], j)

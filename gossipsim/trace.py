@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.errors import ScenarioError
+from gossipsim.folders import whole_folder
 from gossipsim.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -86,7 +82,7 @@ class Trace:
             The folder holds something that is not a result, or cannot be written.
         """
         folder = Path(folder)
-        with _whole_folder(folder) as draft:
+        with whole_folder(folder, is_result) as draft:
             (draft / "scenario.yaml").write_text(self.scenario.dump())
             self.frame().to_parquet(draft / "trace.parquet", index=False)
             np.savez(draft / "final.npz", **self.final)  # type: ignore[arg-type]
@@ -158,46 +154,3 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         )
     found: dict[str, Any] = meta
     return found
-
-
-def require_free(folder: Path) -> None:
-    """Refuse a folder that a result cannot go to: one that holds something else, or that cannot be made."""
-    folder = folder.absolute()
-    if folder.exists() and not (folder.is_dir() and (is_result(folder) or not any(folder.iterdir()))):
-        raise ScenarioError("exists and is not a result of gossipsim", file=folder, allowed="a new folder")
-    above = next(parent for parent in folder.parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        reason = "may not be written to" if above.is_dir() else "is a file"
-        raise ScenarioError(f"cannot be written: {above} {reason}", file=folder, allowed="a new folder")
-
-
-@contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield a draft folder beside `folder` that takes its place at the end, so that no half-written result is ever seen."""
-    folder = folder.absolute()
-    require_free(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent))
-    except OSError as fault:
-        raise ScenarioError(f"cannot be written: {fault.strerror}", file=folder) from None
-    try:
-        yield draft
-        draft.chmod(0o755)
-        for path in draft.iterdir():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
-        if folder.exists():
-            old = draft.with_suffix(".replaced")
-            folder.rename(old)
-            try:
-                draft.rename(folder)
-            except BaseException:
-                old.rename(folder)
-                raise
-            shutil.rmtree(old)
-        else:
-            draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise

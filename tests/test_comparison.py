@@ -122,7 +122,7 @@ def test_labels_and_folders_are_never_alike(entries: list[dict[str, Any]]) -> No
     assert len({place.lower() for place in places.values()}) == len(said)
 
 
-def testfolder_names_stay_inside() -> None:
+def test_folder_names_stay_inside() -> None:
     for place in folder_names(["..", "/etc/x", "a/b", "CON", "é", "comparison.json", "x" * LONGEST_LABEL]).values():
         assert Path(place).name == place
         assert place not in {".", "..", "comparison.json"}
@@ -136,6 +136,12 @@ def test_a_method_that_declines_is_told_and_the_others_run() -> None:
     assert f"dadao refused: {found.refused['dadao']}" in comparison_text(found)
     assert comparison_facts(found)["methods"]["dadao"] == {"refused": found.refused["dadao"]}
     assert found.table().status["dadao"].startswith("refused: ")
+
+
+def test_a_single_scenario_points_to_the_comparison() -> None:
+    for several in ({**WORLD, "methods": ["dadao"]}, {**WORLD, "method": "dadao", "methods": ["dadao"]}):
+        with pytest.raises(ScenarioError, match=r"methods: this compares methods: use gs\.compare or gossipsim run"):
+            gs.Scenario.parse(several)
 
 
 def test_a_fault_that_all_share_is_an_error() -> None:

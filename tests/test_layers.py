@@ -15,7 +15,9 @@ LAYERS = [
     "scenario suitability world",
     "engines",
     "schedule trace simulation replicas contenders comparison",
+    "statistics sweep_content sweep_plan store sweep_runner sweep_progress sweep_summary sweeps",
     "cli plot schema manual summary progress rates_command rates_plot comparison_command comparison_plot comparison_summary"
+    " sweep_command sweep_plot"
     " __main__ __init__",
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts.split()}
@@ -42,15 +44,23 @@ SIDEWAYS = {
     "contenders": "comparison",
     "cli": "__main__",
     "__init__": "cli",
-    "plot": "cli comparison_command comparison_plot rates_command rates_plot",
+    "plot": "cli comparison_command comparison_plot rates_command rates_plot sweep_command sweep_plot",
     "schema": "cli manual",
     "manual": "cli schema",
     "summary": "cli comparison_command comparison_summary",
-    "progress": "cli comparison_command rates_command",
+    "progress": "cli comparison_command rates_command sweep_command",
     "comparison_command": "cli",
     "comparison_summary": "comparison_command",
     "rates_command": "cli",
     "rates_plot": "rates_command",
+    "sweep_content": "sweep_plan store sweep_runner",
+    "sweep_plan": "store sweep_runner sweeps",
+    "store": "sweep_runner sweep_progress sweeps",
+    "sweep_progress": "sweeps",
+    "sweep_runner": "sweeps",
+    "statistics": "sweep_summary",
+    "sweep_summary": "sweeps",
+    "sweep_command": "cli",
 }
 SIDEWAYS = {f"{user} -> {used}" for used, users in SIDEWAYS.items() for user in users.split()}
 """Arrows inside a layer; modules of one folder may import each other besides."""
@@ -62,6 +72,7 @@ UPWARD = {
     "comparison -> plot": "Comparison.save draws",
     "comparison -> comparison_plot": "Comparison.plot draws",
     "comparison -> comparison_summary": "Comparison.table counts what a summary counts",
+    "sweeps -> sweep_plot": "Sweep.plot draws",
 }
 """Arrows that point up, allowed inside functions only, each with its reason."""
 

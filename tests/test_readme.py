@@ -107,6 +107,12 @@ def settings():
                 yield from [name, *member.model_fields]
 
 
+def test_the_readme_names_every_method():
+    (table,) = re.findall(r"^## Methods\n(.*?)^## ", PAGES["README.md"], re.DOTALL | re.MULTILINE)
+    rows = "".join(line for line in table.splitlines() if line.startswith("|"))
+    assert sorted(re.findall(r"`(\w+)`", rows)) == sorted(gs.methods())
+
+
 def test_the_page_of_methods_is_up_to_date():
     found = importlib.util.spec_from_file_location("make_methods", ROOT / "docs" / "make_methods.py")
     module = importlib.util.module_from_spec(found)

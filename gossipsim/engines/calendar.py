@@ -73,14 +73,14 @@ def _travel(now, sender, link, share, draw, service, latency, delay, uplink, fre
 
 
 @njit(**_INLINE)
-def _lost(link, u, chain, bad):  # type: ignore[no-untyped-def]
+def _lost(link, moves, decides, chain, bad):  # type: ignore[no-untyped-def]
     """Return whether the next message on a link is lost, from two uniforms: one moves the chain, one decides."""
     if bad[link]:
-        if u[0] < chain[1]:
+        if moves < chain[1]:
             bad[link] = 0
-    elif u[0] < chain[0]:
+    elif moves < chain[0]:
         bad[link] = 1
-    return u[1] < (chain[3] if bad[link] else chain[2])
+    return decides < (chain[3] if bad[link] else chain[2])
 
 
 @njit(
@@ -153,7 +153,7 @@ def transmit(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915  (one lo
                     arrival = _travel(
                         now, b, theirs, 1.0, k, service, latency, delay, sizes[0], free_link, free_node, busy
                     )
-                    if _lost(theirs, uniform[k], chain, bad):
+                    if _lost(theirs, uniform[k, 0], uniform[k, 1], chain, bad):
                         out_t[out], out_i[out], out_j[out], out_edge[out] = now, 0, -FAILED, 1
                         out += 1
                     else:
@@ -169,7 +169,7 @@ def transmit(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915  (one lo
                         arrival = _travel(
                             arrival, a, mine, sizes[1], k, service, latency, delay, sizes[0], free_link, free_node, busy
                         )
-                        missed = _lost(mine, uniform[k], chain, bad)
+                        missed = _lost(mine, uniform[k, 0], uniform[k, 1], chain, bad)
                         out_t[out], out_i[out], out_j[out], out_edge[out] = now, 1, -ACKNOWLEDGED, missed
                         out += 1
                         if not missed or state[4] >= latency.size or out + 2 > out_t.size:
@@ -248,7 +248,7 @@ def transmit(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915  (one lo
                         free_node,
                         busy,
                     )
-                    flights[flight, 4] += _lost(link_of[e, side], uniform[n], chain, bad)
+                    flights[flight, 4] += _lost(link_of[e, side], uniform[n, 0], uniform[n, 1], chain, bad)
                     there = max(there, arrival)
                 flights[flight, 3], when[flight], order[flight] = _DONE, there, state[3]
                 state[3] += 1
@@ -267,7 +267,7 @@ def transmit(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915  (one lo
                 arrival = _travel(
                     now, a, link_of[e, side], 1.0, n, service, latency, delay, sizes[0], free_link, free_node, busy
                 )
-                if _lost(link_of[e, side], uniform[n], chain, bad):
+                if _lost(link_of[e, side], uniform[n, 0], uniform[n, 1], chain, bad):
                     out_t[out], out_i[out], out_j[out], out_edge[out] = now, 0, -FAILED, 1
                     out += 1
                     free[spare] = flight
@@ -305,7 +305,7 @@ def transmit(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915  (one lo
                         free_node,
                         busy,
                     )
-                    if _lost(link_of[e, side], uniform[n], chain, bad):
+                    if _lost(link_of[e, side], uniform[n, 0], uniform[n, 1], chain, bad):
                         out_t[out], out_i[out], out_j[out], out_edge[out] = now, 0, -FAILED, 1
                         out += 1
                         continue

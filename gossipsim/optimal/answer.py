@@ -16,6 +16,8 @@ from gossipsim.graph import Graph
 if TYPE_CHECKING:
     import pandas
 
+    from gossipsim.optimal.dual import Dual
+
 ZERO = 1e-4
 """Rates below this part of the mean rate are reported as zero edges; they are returned as they are."""
 
@@ -36,6 +38,10 @@ class Found:
         Why the search stopped, when that matters to the user.
     wake : array (m, 2), optional
         averaging_time only: P_ij and P_ji of every edge (i, j).
+    fixed : bool
+        Whether nonlinear constraints bind the rates, which must then not be scaled.
+    dual : Dual, optional
+        What the bound was computed from.
     """
 
     lam: Floats
@@ -43,6 +49,8 @@ class Found:
     iterations: int = 0
     words: str = ""
     wake: Floats | None = None
+    fixed: bool = False
+    dual: Dual | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,6 +92,8 @@ class OptimalRates:
         Which edges count in max_e R_e: "all edges", those of rate zero too, or "active edges".
     bracket : (float, float), optional
         With pruning: a proved lower bound for either convention, and the value found.
+    dual : Dual, optional
+        What the bound was computed from; interior point with at most 500 nodes only.
 
     Examples
     --------
@@ -110,6 +120,7 @@ class OptimalRates:
     convention: str = "all edges"
     bracket: tuple[float, float] | None = None
     remarks: tuple[str, ...] = field(default=())
+    dual: Dual | None = None
 
     @property
     def certified(self) -> bool:

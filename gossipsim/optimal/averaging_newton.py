@@ -104,6 +104,8 @@ class Newton:
         self.factor = self._factored()
         self.along = self._inner(self.border)
         self.pivot = corner - float(self.border @ self.along)
+        if not self.pivot > 0.0:
+            raise NotPositive
 
     def _factored(self) -> Floats:
         from scipy.linalg.lapack import dpotrf

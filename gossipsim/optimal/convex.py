@@ -104,7 +104,7 @@ def solve(
     if program.n > LARGEST and not force:
         raise Refused(
             f"the general conic solver is too slow for {program.n} nodes (at most {LARGEST}); "
-            "method='interior_point' solves the same problem, and force=True tries anyway"
+            "method='interior_point' solves the same problem when all constraints are linear"
         )
     import_cvxpy()
     words, curved = "", False
@@ -151,6 +151,7 @@ class _Statement:
         self.L = cp.reshape((self.mean / self.unit) * (laplacian_map(program.graph) @ self.u[self.orbit]), (n, n), "F")
         self.a = cp.Variable()  # in units of `unit`
         self.mixing = self.L - self.a * (np.eye(n) - self.J) + self.J >> 0
+        self.curved = False
         self.limits: Any = None
         self.constraints: list[Any] = []
         if program.A is not None:
@@ -160,6 +161,7 @@ class _Statement:
     def found(self, constraints: Callable[[Any], list[Any]] | None, words: str) -> Found:
         """Solve, make the rates feasible, and prove the bound."""
         if constraints is not None:
+            self.curved = True
             self.constraints += constraints(self.lam)
         state = {
             "dadao": self._dadao,
@@ -176,12 +178,12 @@ class _Statement:
             lam = wake.sum(axis=1) / self.program.n
             return Found(lam, prove(lam), iterations, words, wake)
         lam = self._feasible(np.maximum(np.asarray(self.lam.value), 0.0))
-        return Found(lam, prove(lam), iterations, words)
+        return Found(lam, prove(lam), iterations, words, fixed=self.curved)
 
     def _dadao(self) -> tuple[Any, Callable[[Floats], float]]:
         cp = import_cvxpy()
         n, edges = self.program.n, self.program.edges[self.first]
-        most = self.unit**2 * self.a * (1.0 if self.limits is None else 1.0 - _MARGIN)
+        most = self.unit**2 * self.a * (1.0 - _MARGIN if self.bound else 1.0)
         self.constraints.append(self.mixing)
         if self.form == "one_block":
             M = cp.Variable((n, n), symmetric=True)
@@ -282,13 +284,20 @@ class _Statement:
         orbit = self.kept.row_orbits
         return np.asarray((np.bincount(orbit, nu) / np.bincount(orbit))[orbit])
 
+    @property
+    def bound(self) -> bool:
+        """Whether something besides the condition binds the rates, so that they cannot be scaled freely."""
+        return self.curved or self.limits is not None
+
     def _feasible(self, lam: Floats) -> Floats:
         program = self.program
         if program.criterion != "dadao":
+            if self.curved:
+                return lam * min(1.0, program.total / float(program.cost @ lam))
             return spent(program, lam, _centre(program))[0]
         factor = evaluate(program, lam) / float(program.cost @ lam)
         # within limits, rates that meet the condition with room to spare stay as they are
-        return np.asarray(lam * (factor if self.limits is None else max(1.0, factor)))
+        return np.asarray(lam * (max(1.0, factor) if self.bound else factor))
 
     def _wake_feasible(self) -> Floats:
         wake = np.maximum(np.asarray(self.wake.value), 0.0)

@@ -151,20 +151,20 @@ class SparseNetwork:
 
     def set(self, lam: Floats) -> None:
         """Take positive rates lam (m,)."""
-        from gossipsim.selected_inverse import _compiled, _factor
+        from gossipsim.selected_inverse import compiled, factor
 
         moved = self.moved
         self.step, self.left = np.empty(len(self.rows)), np.zeros(self.graph.n)
         slots = lam[moved.edge_of_slot]
-        _compiled(_factor)(moved.ptr, moved.nbr, slots, self.start, self.rows, self.step, self.left)
+        compiled(factor)(moved.ptr, moved.nbr, slots, self.start, self.rows, self.step, self.left)
         self.inverse = None
 
     def _invert(self) -> tuple[Floats, Floats]:
-        from gossipsim.selected_inverse import _compiled, _select
+        from gossipsim.selected_inverse import compiled, select
 
         if self.inverse is None:
             self.inverse, self.diagonal = np.zeros(len(self.rows)), np.zeros(self.graph.n)
-            _compiled(_select)(self.start, self.rows, self.step, self.left, self.inverse, self.diagonal)
+            compiled(select)(self.start, self.rows, self.step, self.left, self.inverse, self.diagonal)
         return self.inverse, self.diagonal
 
     def resistance(self) -> Floats:
@@ -174,30 +174,30 @@ class SparseNetwork:
     def spread(self, rho: Floats) -> Floats:
         """Return sum_e rho_e K_ef^2, shape (m,), by differentiating elimination and selected inversion along rho."""
         from gossipsim.optimal.moving import factor_along, select_along
-        from gossipsim.selected_inverse import _compiled
+        from gossipsim.selected_inverse import compiled
 
         inverse, diagonal = self._invert()
         moved, shape = self.moved, (self.start, self.rows, self.step, self.left)
         d_step, d_left = np.empty(len(self.rows)), np.zeros(self.graph.n)
-        _compiled(factor_along)(moved.ptr, moved.nbr, rho[moved.edge_of_slot], *shape, d_step, d_left)
+        compiled(factor_along)(moved.ptr, moved.nbr, rho[moved.edge_of_slot], *shape, d_step, d_left)
         d_inverse, d_diagonal = np.zeros(len(self.rows)), np.zeros(self.graph.n)
-        _compiled(select_along)(*shape, inverse, diagonal, d_step, d_left, d_inverse, d_diagonal)
+        compiled(select_along)(*shape, inverse, diagonal, d_step, d_left, d_inverse, d_diagonal)
         return -self._across(d_inverse, d_diagonal)
 
     def _across(self, inverse: Floats, diagonal: Floats) -> Floats:
-        from gossipsim.selected_inverse import _compiled, _look_up
+        from gossipsim.selected_inverse import compiled, look_up
 
         found = np.empty(self.graph.m)
-        _compiled(_look_up)(self.start, self.rows, inverse, diagonal, self.pairs, found)
+        compiled(look_up)(self.start, self.rows, inverse, diagonal, self.pairs, found)
         return found
 
     def solve(self, currents: Floats) -> Floats:
         """Return L^+ times the columns of `currents` (n, k)."""
         from gossipsim.optimal.moving import solve_columns
-        from gossipsim.selected_inverse import _compiled
+        from gossipsim.selected_inverse import compiled
 
         x = np.empty(currents.shape)
         x[self.place] = currents - currents.mean(axis=0)
-        _compiled(solve_columns)(self.start, self.rows, self.step, self.left, x)
+        compiled(solve_columns)(self.start, self.rows, self.step, self.left, x)
         found = x[self.place]
         return np.asarray(found - found.mean(axis=0))

@@ -21,6 +21,9 @@ ENOUGH = 0.97
 
 TOLERANCE = 1e-7
 
+OWN = ("linear", "constraints")
+"""Kinds of rows that the user wrote."""
+
 
 class _Scale(Watch):
     """The smallest t for which rates meet DADAO's condition within B + (t - 1) d; q holds the rates and t."""
@@ -114,8 +117,8 @@ def _slopes(program: Program, lam: Floats) -> Floats:
     limits = program.limits
     d = np.abs(limits.B)
     d[limits.rows_of("minimum")] = 0.0
-    own = limits.rows_of("linear")
-    d[own] = np.maximum(d[own], 1e-3 * (abs(limits.A[own]) @ lam))
+    for own in map(limits.rows_of, OWN):
+        d[own] = np.maximum(d[own], 1e-3 * (abs(limits.A[own]) @ lam))
     return d
 
 
@@ -132,7 +135,7 @@ def _too_tight(program: Program, factor: float, *, proved: bool) -> ScenarioErro
         if len(rows) and np.ptp(rows) == 0:
             caps.append(f"{kind} {_above(factor * float(rows[0])):g}")
     enough = f"limits {_above(factor):g} times as large" + (f" ({', '.join(caps)})" if caps else "")
-    own = len(limits.B[limits.rows_of("linear")]) > 0
+    own = any(kind in OWN for kind, _ in limits.kinds)
     return ScenarioError("no rates meet the condition of DADAO", key=key, allowed="wider limits" if own else enough)
 
 

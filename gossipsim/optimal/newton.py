@@ -26,10 +26,18 @@ class Schur:
     pivot: float = 0.0
 
     def solve(self, rhs: Floats, rhs_a: float) -> tuple[Floats, float]:
-        """Return (dq, da) with H dq + h da = rhs and h^T dq + h_aa da = rhs_a."""
+        """Return (dq, da) with H dq + h da = rhs and h^T dq + h_aa da = rhs_a.
+
+        Raises
+        ------
+        NotPositive
+            When rounding has made the bordered system singular.
+        """
         if self.bordered is None:
             self.bordered = self._inner(self.h)
             self.pivot = self.h_aa - float(self.h @ self.bordered)
+        if not self.pivot > 0.0:
+            raise NotPositive
         u = self._inner(rhs)
         da = (rhs_a - float(self.h @ u)) / self.pivot
         return u - da * self.bordered, da

@@ -67,6 +67,22 @@ def rows_of(program: Program, constraints: Callable[[Any], list[Any]]) -> tuple[
     return replace(program, limits=_joined(program, parts)), curved
 
 
+def violation(constraints: Callable[[Any], list[Any]], lam: Floats) -> float | None:
+    """Return by how much rates (m,) break the worst constraint; None when a variable besides them has no value.
+
+    Examples
+    --------
+    >>> round(violation(lambda lam: [lam[0] >= 1.5, lam <= 1.8], np.array([1.0, 2.0])), 9)
+    0.5
+    """
+    at = import_cvxpy().Variable(len(lam))
+    at.value = lam
+    try:
+        return max((float(np.max(one.violation())) for one in constraints(at)), default=0.0)
+    except ValueError:
+        return None
+
+
 def _affine(expression: Any, lam: Any) -> tuple[Floats, Floats]:
     """Return A and B with expression <= 0 if and only if A lam <= B, by evaluation at zero and at the unit vectors."""
     m = lam.shape[0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,15 @@ NODES, EDGES = 2500, 6000
 FEASIBLE = 1e-9
 """Relative excess over a limit that is put down to rounding."""
 
+SMALL = 500
+"""Nodes up to which an answer keeps its dual point, two n x n matrices."""
+
+ROUGHLY = 1e-6
+"""Excess over a nonlinear constraint, relative to the mean rate, that is put down to the conic solver."""
+
+OwnConstraints = Callable[[Any], list[Any]]
+"""Maps the cvxpy expression of the rates to constraints on it."""
+
 
 def optimal_rates(
     graph: Any,
@@ -35,6 +46,7 @@ def optimal_rates(
     edge_cap: ArrayLike | None = None,
     minimum: ArrayLike | None = None,
     linear: tuple[Any, ArrayLike] | None = None,
+    constraints: OwnConstraints | None = None,
     tol: float = 1e-6,
     method: str = "auto",
     prune: bool = False,
@@ -63,6 +75,10 @@ def optimal_rates(
         that meet the condition (`demanded`), else the rates of cost `total`.
     linear : (A, B), optional
         Further limits A lam <= B on the same rates, A (k, m) dense or sparse, B (k,).
+    constraints : callable, optional
+        Maps a cvxpy expression (m,), the same rates, to a list of convex constraints. Linear ones become rows and enter the
+        proof, with any method. Nonlinear ones need the method sdp (n up to 60): the bound is then the one without them,
+        and the gap includes their price.
     tol : float
         Relative gap to be proved.
     method : str
@@ -92,6 +108,9 @@ def optimal_rates(
     >>> answer = optimal_rates(Graph.build("barbell", n=8))
     >>> round(answer.value, 4), round(answer.uniform_value, 4), answer.status
     (13.2054, 21.8418, 'certified')
+    >>> bounded = optimal_rates(Graph.build("barbell", n=8), constraints=lambda lam: [lam[6] <= 2.5])
+    >>> round(bounded.value, 4), round(float(bounded.demanded[6]), 4), bounded.status
+    (13.2214, 2.5, 'certified')
     """
     began = time.perf_counter()
     if method not in METHODS:
@@ -109,7 +128,12 @@ def optimal_rates(
         tol=tol,
     )
     if prune:
+        if constraints is not None:
+            raise ScenarioError("prune with constraints", key=("prune",), allowed="dadao without limits")
         return _pruned(program, progress)
+    if constraints is not None:
+        program, found, route = _constrained(program, constraints, method, progress)
+        return judged(program, found, route, began)
     found, route = _solved(program, method, progress)
     return judged(program, found, route, began)
 
@@ -129,6 +153,32 @@ def _solved(program: Program, method: str, progress: Progress | None) -> tuple[F
     from gossipsim.optimal import structured
 
     return structured.solve(program, progress), "interior_point"
+
+
+def _constrained(
+    program: Program, constraints: OwnConstraints, method: str, progress: Progress | None
+) -> tuple[Program, Found, str]:
+    """Return the program with the linear constraints as rows, what was found, and the route."""
+    from gossipsim.optimal import convex
+    from gossipsim.optimal.own_constraints import rows_of, violation
+
+    wider, curved = rows_of(program, constraints)
+    if curved and method not in {"auto", "sdp"}:
+        raise ScenarioError(f"{method} with nonlinear constraints", key=("method",), allowed="auto, sdp")
+    if not (curved or method == "sdp" or (method == "auto" and program.n <= convex.LARGEST)):
+        return wider, *_solved(wider, method, progress)
+    found = convex.solve(program, constraints)
+    if not curved:
+        return wider, found, "sdp"
+    # the dual point of the whole problem proves little about the one without the nonlinear constraints
+    bound = convex.solve(wider).bound
+    words, broken = found.words, violation(constraints, found.lam)
+    if broken is None:
+        words += "; the constraints hold further variables and were not checked again"
+    elif broken > ROUGHLY * float(found.lam.mean()):
+        words += f"; the rates exceed a constraint by {broken:.1e}"
+    best = min(found.bound, bound) if program.maximised else max(found.bound, bound)
+    return wider, replace(found, bound=best, words=words), "sdp"
 
 
 def _route(program: Program) -> str:
@@ -166,7 +216,7 @@ def judged(program: Program, found: Found, route: str, began: float) -> OptimalR
     rates, demanded, wake = lam, None, None
     faults = [found.words] if found.words else []
     if program.criterion == "dadao":
-        lam, value = demanded_rates(program, lam)
+        lam, value = demanded_rates(program, lam, found.fixed)
         demanded, rates = frozen(lam), lam * (program.total / value)
     elif program.criterion == "averaging_time":
         wake, lam = _wake(program, found)
@@ -176,7 +226,8 @@ def judged(program: Program, found: Found, route: str, began: float) -> OptimalR
         spent = float(program.cost @ lam)
         full = lam * (program.total / spent)
         # whatever the limits leave of the budget is spent; more than the budget never is
-        rates = lam = full if spent > program.total or program.limits.excess(full) <= 0 else lam
+        loose = not found.fixed and program.limits.excess(full) <= 0
+        rates = lam = full if spent > program.total or loose else lam
         value = evaluate(program, lam)
     if program.limits.count:
         excess = float(((program.limits.A @ lam - program.limits.B) / _size(program, lam)).max())
@@ -200,6 +251,7 @@ def judged(program: Program, found: Found, route: str, began: float) -> OptimalR
         total=program.total,
         demanded=demanded,
         wake=wake,
+        dual=found.dual if program.n <= SMALL else None,
     )
 
 
@@ -219,14 +271,15 @@ def relative_gap(program: Program, value: float, bound: float) -> float:
     return max(0.0, worse / size)
 
 
-def demanded_rates(program: Program, lam: Floats) -> tuple[Floats, float]:
+def demanded_rates(program: Program, lam: Floats, fixed: bool = False) -> tuple[Floats, float]:
     """Return the rates in the proportions of `lam` that just meet DADAO's condition, and their cost.
 
-    With limits that scaling down would break (minimum rates), `lam` stays as it is when it meets the condition.
+    With limits that scaling down would break (minimum rates), and when `fixed`, `lam` stays as it is when it meets the
+    condition.
     """
     scale = evaluate(program, lam) / float(program.cost @ lam)
     scaled = lam * scale
-    if scale <= 1.0 and program.limits.excess(scaled) > 0:
+    if scale <= 1.0 and (fixed or program.limits.excess(scaled) > 0):
         scaled = lam
     return scaled, float(program.cost @ scaled)
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from gossipsim.arrays import Floats
-from gossipsim.optimal import certificate
 from gossipsim.optimal.answer import Found
 from gossipsim.optimal.dense import NotPositive, gram_rows, inverse, laplacian, ray, row_blocks
+from gossipsim.optimal.dual import Dual
 from gossipsim.optimal.program import Program
 from gossipsim.optimal.watch import Progress, spent
 
@@ -38,13 +38,16 @@ def solve(program: Program, progress: Progress | None = None, inner: Floats | No
     f, gradient, G = _resistance(program, lam)
     mu = f / (program.m + len(B))
     z, nu = mu / lam, mu / w
-    best, best_lam, bound, words = np.inf, lam, 0.0, f"{MOST} iterations were not enough"
+    best, best_lam, words = np.inf, lam, f"{MOST} iterations were not enough"
+    bound, dual = 0.0, None
     step = 0
     for step in range(MOST):  # the count is part of the answer
         full, part = spent(program, lam, inner)
         if part > 0 and (value := _resistance(program, full)[0]) < best:
             best, best_lam = value, full
-        bound = max(bound, certificate.total_resistance_bound(program, G, nu[1:] / program.n))
+        here = Dual(G=G, nu=nu[1:] / program.n)
+        if (proved := here.bound(program)) > bound:
+            bound, dual = proved, here
         if progress is not None:
             progress(None, f"step {step}, gap {best / bound - 1:.1e}")
         if best - bound <= 0.9 * program.tol * bound:
@@ -59,7 +62,7 @@ def solve(program: Program, progress: Progress | None = None, inner: Floats | No
         if length < 1e-9:
             words = "the steps became too short for double precision"
             break
-    return Found(best_lam, bound, step, words)
+    return Found(best_lam, bound, step, words, dual=dual)
 
 
 def balanced(program: Program, steps: int = 20) -> Floats:

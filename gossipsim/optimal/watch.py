@@ -4,29 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
 from gossipsim.arrays import Floats
 from gossipsim.optimal import certificate
 from gossipsim.optimal.answer import Found
+from gossipsim.optimal.dual import Dual
 from gossipsim.optimal.interior_point import Point
 from gossipsim.optimal.program import Program
 from gossipsim.optimal.statement import Statement
 
 Progress = Callable[[float | None, str], None]
 """What a long search calls with the fraction done, None when unknown, and a short text."""
-
-
-@dataclass
-class Dual:
-    """A dual point: X, G (n, n), rho (m,) and nu (r,)."""
-
-    X: Floats
-    G: Floats
-    rho: Floats
-    nu: Floats
 
 
 class Watch(ABC):
@@ -45,7 +36,7 @@ class Watch(ABC):
             self.loss, self.q = loss, q
         bound = self.proved(at, *at.values(self.statement))
         if bound > self.bound:
-            self.bound, self.dual = bound, Dual(at.X, at.G, at.rho, at.nu)
+            self.bound, self.dual = bound, self.kept(at)
         if self.progress is not None:
             self.progress(None, f"step {step}, gap {self.gap:.1e}")
         return self.gap <= 0.9 * self.tol  # the proof is computed once more at the end, with its own rounding
@@ -63,9 +54,16 @@ class Watch(ABC):
     def proved(self, at: Point, x: Floats, y: Floats) -> float:
         """Return a proved lower bound on the loss from the multipliers of `at`."""
 
-    @abstractmethod
+    def kept(self, at: Point) -> Dual:
+        """Return the part of a point that proves the bound."""
+        return Dual(at.X, at.G, at.rho, at.nu)
+
     def found(self, iterations: int, words: str) -> Found:
         """Return the best rates with their bound computed by the certificate."""
+        assert self.q is not None
+        nothing = np.inf if self.program.maximised else -np.inf
+        bound = nothing if self.dual is None else self.dual.bound(self.program)
+        return Found(self.q, bound, iterations, words, dual=self.dual)
 
 
 class DadaoWatch(Watch):
@@ -84,14 +82,6 @@ class DadaoWatch(Watch):
         """Weigh eigenvectors, resistances and limits."""
         return certificate.dadao_bound_from_values(self.program, x, y, at.nu)
 
-    def found(self, iterations: int, words: str) -> Found:
-        """Return the best rates."""
-        assert self.q is not None
-        bound = 0.0
-        if self.dual is not None:
-            bound = certificate.dadao_bound(self.program, self.dual.X, self.dual.G, self.dual.rho, self.dual.nu)
-        return Found(self.q, bound, iterations, words)
-
 
 class MixingWatch(Watch):
     """Largest lambda_2 within a budget; the loss is -lambda_2, and row 0 of the statement is the budget."""
@@ -108,13 +98,9 @@ class MixingWatch(Watch):
         """Weigh eigenvectors and limits."""
         return -certificate.fastest_mixing_bound_from_values(self.program, x, at.nu[1:])
 
-    def found(self, iterations: int, words: str) -> Found:
-        """Return the best rates."""
-        assert self.q is not None
-        bound = np.inf
-        if self.dual is not None:
-            bound = certificate.fastest_mixing_bound(self.program, self.dual.X, self.dual.nu[1:])
-        return Found(self.q, bound, iterations, words)
+    def kept(self, at: Point) -> Dual:
+        """Return eigenvectors, and the weights of the limits without that of the budget."""
+        return Dual(X=at.X, nu=at.nu[1:])
 
 
 class AveragingWatch(Watch):
@@ -130,12 +116,15 @@ class AveragingWatch(Watch):
         """Weigh eigenvectors."""
         return certificate.averaging_bound_from_values(self.program, x) - 1.0
 
+    def kept(self, at: Point) -> Dual:
+        """Return eigenvectors."""
+        return Dual(X=at.X)
+
     def found(self, iterations: int, words: str) -> Found:
         """Return the best rates and the probabilities behind them."""
-        assert self.q is not None
-        wake = self.program.n * self.q.reshape(2, -1).T
-        bound = -np.inf if self.dual is None else certificate.averaging_bound(self.program, self.dual.X)
-        return Found(wake.sum(axis=1) / self.program.n, bound, iterations, words, wake)
+        found = super().found(iterations, words)
+        wake = self.program.n * found.lam.reshape(2, -1).T
+        return replace(found, lam=wake.sum(axis=1) / self.program.n, wake=wake)
 
 
 def within(program: Program, lam: Floats, inner: Floats | None) -> Floats | None:

@@ -15,8 +15,6 @@ from gossipsim.graph import Graph
 from gossipsim.rates.base import Demand, Rates
 from gossipsim.topologies.file import read_text
 
-HEADER = ["i", "j", "rate"]
-
 
 class File(Rates, name="file"):
     r"""Rates read from a CSV file with the header i,j,rate and every edge once, in any order and direction.
@@ -53,17 +51,20 @@ class File(Rates, name="file"):
             ) from None
 
 
-def parse(text: str, graph: Graph) -> Floats:
-    r"""Return the rates (m,) that `text` gives to the edges of `graph`.
+def parse(text: str, graph: Graph, column: str = "rate") -> Floats:
+    r"""Return the numbers (m,), rates unless `column` names something else, that `text` gives to the edges of `graph`.
 
     Examples
     --------
     >>> parse("i,j,rate\n0,1,0.25\n", Graph.build("path", n=2)).tolist()
     [0.25]
+    >>> parse("i,j,cost\n1,0,3\n", Graph.build("path", n=2), "cost").tolist()
+    [3.0]
     """
+    columns = ["i", "j", column]
     names = [str(label) for label in (range(graph.n) if graph.labels is None else graph.labels)]
     edges = {frozenset((names[i], names[j])): e for e, (i, j) in enumerate(graph.edges.tolist())}
-    rates = np.full(graph.m, np.nan)
+    found = np.full(graph.m, np.nan)
     rows = csv.reader(StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
     try:
@@ -73,23 +74,25 @@ def parse(text: str, graph: Graph) -> Floats:
                 continue
             if header is None:
                 header = row
-                if header != HEADER:
-                    raise ScenarioError(f"header {','.join(row)!r}", line=rows.line_num, allowed="i,j,rate")
+                if header != columns:
+                    raise ScenarioError(f"header {','.join(row)!r}", line=rows.line_num, allowed=",".join(columns))
                 continue
             if len(row) != 3:
-                raise ScenarioError(f"given {shown(cells)}", line=rows.line_num, allowed="three columns i,j,rate")
+                raise ScenarioError(
+                    f"given {shown(cells)}", line=rows.line_num, allowed=f"three columns {','.join(columns)}"
+                )
             e = _edge(row, edges, names, rows.line_num)
-            if not np.isnan(rates[e]):
+            if not np.isnan(found[e]):
                 raise ScenarioError(f"edge {row[0]},{row[1]} is given twice", line=rows.line_num)
-            rates[e] = _rate(row[2], rows.line_num)
+            found[e] = _amount(row[2], column, rows.line_num)
     except csv.Error as fault:
         raise ScenarioError(f"malformed CSV: {fault}", line=rows.line_num) from None
-    missing = np.flatnonzero(np.isnan(rates))
+    missing = np.flatnonzero(np.isnan(found))
     if len(missing):
         i, j = graph.edges[missing[0]]
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ScenarioError(f"edge {names[i]},{names[j]}{more} is missing", allowed="every edge of the graph once")
-    return rates
+    return found
 
 
 def _edge(row: list[str], edges: dict[frozenset[str], int], names: list[str], line: int) -> int:
@@ -102,11 +105,11 @@ def _edge(row: list[str], edges: dict[frozenset[str], int], names: list[str], li
     return e
 
 
-def _rate(text: str, line: int) -> float:
+def _amount(text: str, column: str, line: int) -> float:
     try:
-        rate = float(text)
+        amount = float(text)
     except ValueError:
-        rate = np.nan
-    if not (np.isfinite(rate) and rate >= 0):
-        raise ScenarioError(f"rate {text!r}", line=line, allowed="a finite number >= 0")
-    return rate
+        amount = np.nan
+    if not (np.isfinite(amount) and amount >= 0):
+        raise ScenarioError(f"{column} {text!r}", line=line, allowed="a finite number >= 0")
+    return amount

@@ -9,7 +9,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SOURCES = ("optimal", "spectral.py", "selected_inverse.py")
 _ARRAYS = ("rates", "demanded", "wake")
+_DUAL = ("X", "G", "rho", "nu")
 _AGREEMENT = 1e-9
 _ONE_AT_A_TIME = threading.RLock()
 _REMEMBERED: dict[str, OptimalRates] = {}
@@ -32,8 +33,9 @@ _REMEMBERED: dict[str, OptimalRates] = {}
 def kept(graph: Graph, settings: Mapping[str, Any], solve: Callable[[], OptimalRates]) -> OptimalRates:
     """Return what `solve` returns, from the cache when the same graph and settings were solved by the same sources.
 
-    An answer from disk is used only if its file is whole and its value is the criterion evaluated at its rates; its bound
-    is the one proved when it was found.
+    An answer from disk is used only if its file is whole, its value is the criterion evaluated at its rates, and its bound
+    is what its dual point proves. Where no dual point was kept (`OptimalRates.dual`), the bound is the one proved when the
+    answer was found.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def kept(graph: Graph, settings: Mapping[str, Any], solve: Callable[[], OptimalR
                 _write(path, found)
             if len(_REMEMBERED) > 50:
                 _REMEMBERED.clear()
-            _REMEMBERED[name] = found
+            _REMEMBERED[name] = replace(found, dual=None)
         return _REMEMBERED[name]
 
 
@@ -98,8 +100,10 @@ def _name(graph: Graph, settings: Mapping[str, Any]) -> str:
 
 def _write(path: Path, answer: OptimalRates) -> None:
     """Write an answer, all or nothing; a full disk costs the cache, not the run."""
-    names = [each.name for each in fields(answer) if each.name not in {"graph", *_ARRAYS}]
+    names = [each.name for each in fields(answer) if each.name not in {"graph", "dual", *_ARRAYS}]
     arrays = {name: getattr(answer, name) for name in _ARRAYS if getattr(answer, name) is not None}
+    if answer.dual is not None:
+        arrays |= {name: getattr(answer.dual, name) for name in _DUAL}
     text = json.dumps({name: getattr(answer, name) for name in names})
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,10 +121,11 @@ def _read(path: Path, graph: Graph, settings: Mapping[str, Any]) -> OptimalRates
     from zipfile import BadZipFile
 
     from gossipsim.optimal.answer import OptimalRates
+    from gossipsim.optimal.dual import Dual
 
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in _ARRAYS if name in archive.files}
+            arrays = {name: archive[name] for name in archive.files if name not in {"about", "digest"}}
             text, digest = str(archive["about"]), str(archive["digest"])
         about = json.loads(text)
         if _digest(text, arrays) != digest:
@@ -129,10 +134,24 @@ def _read(path: Path, graph: Graph, settings: Mapping[str, Any]) -> OptimalRates
         about["bracket"] = None if about["bracket"] is None else tuple(about["bracket"])
         for array in arrays.values():
             array.flags.writeable = False
-        answer = OptimalRates(graph=graph, **about, **arrays)
-        return answer if abs(_value(answer, settings) - answer.value) <= _AGREEMENT * abs(answer.value) else None
+        dual = Dual(**{name: arrays.pop(name) for name in _DUAL}) if "X" in arrays else None
+        answer = OptimalRates(graph=graph, dual=dual, **about, **arrays)
+        return answer if _keeps_its_word(answer, settings) else None
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
         return None
+
+
+def _keeps_its_word(answer: OptimalRates, settings: Mapping[str, Any]) -> bool:
+    """Return whether value and bound are those of the rates and of the dual point."""
+    from gossipsim.optimal.program import Program
+
+    if abs(_value(answer, settings) - answer.value) > _AGREEMENT * abs(answer.value):
+        return False
+    if answer.dual is None:
+        return True
+    asked = {key: value for key, value in settings.items() if key not in {"method", "prune"}}
+    proved = answer.dual.bound(Program.build(answer.graph, **asked))
+    return abs(proved - answer.bound) <= _AGREEMENT * abs(proved)
 
 
 def _value(answer: OptimalRates, settings: Mapping[str, Any]) -> float:

@@ -97,7 +97,7 @@ class Optimal(Rates, name="optimal"):
         }
 
         def solve() -> OptimalRates:
-            from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+            from threadpoolctl import threadpool_limits
 
             from gossipsim.optimal.solve import optimal_rates
 
@@ -146,14 +146,8 @@ def costs(path: Path, graph: Graph) -> Floats:
         As for a file of rates, with the line; the key is `cost`.
     """
     try:
-        text = read_text(path)
-        head, _, rest = text.lstrip("\ufeff \t\r\n").partition("\n")
-        if [cell.strip() for cell in head.split(",")] != ["i", "j", "cost"]:
-            raise ScenarioError(f"header {head.strip()!r}", line=1, allowed="i,j,cost")
-        blank = text[: len(text) - len(text.lstrip("\ufeff \t\r\n"))].count("\n")
-        return parse("\n" * blank + f"i,j,rate\n{rest}", graph)
+        return parse(read_text(path), graph, "cost")
     except ScenarioError as fault:
-        message = fault.message.replace("rate '", "cost '")
         raise ScenarioError(
-            message, key=("cost",), allowed=fault.allowed, hint=fault.hint, file=path, line=fault.line
+            fault.message, key=("cost",), allowed=fault.allowed, hint=fault.hint, file=path, line=fault.line
         ) from None

@@ -1,7 +1,10 @@
 """Lifted kernels do what NumPy does: random programs, and the shapes of code that methods are written in."""
 
 import ast
+import gc
 import math
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -156,3 +159,22 @@ def test_what_cannot_be_lifted_is_left_as_numpy():
 def test_a_kernel_without_source_says_so():
     with pytest.raises((OSError, TypeError)):
         _ = Kernel(len).tree
+
+
+def test_threads_may_lift_at_once():
+    """Where collections of garbage let threads switch in the middle of a parse, the parser of Python 3.11 would stumble."""
+    kernel = Kernel(len)
+    body = [f"a[:] = a + dot(a, b) * b - {k}" for k in range(20)]
+    kernel.tree = ast.parse("def f(a, b):\n" + "\n".join(f"    {line}" for line in body)).body[0]
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
+    gc.callbacks.append(lambda *_: sum(range(300)))
+    try:
+        sys.setswitchinterval(1e-6)
+        gc.set_threshold(50)
+        with ThreadPoolExecutor(4) as pool:
+            texts = list(pool.map(lambda _: ast.unparse(lift(kernel, {"a": VECTOR, "b": VECTOR})), range(12)))
+    finally:
+        gc.callbacks.pop()
+        gc.set_threshold(*threshold)
+        sys.setswitchinterval(interval)
+    assert len(set(texts)) == 1

@@ -4,6 +4,7 @@ import csv
 import json
 from math import cos, pi, sin, sqrt
 
+import cvxpy as cp
 import networkx as nx
 import numpy as np
 import pytest
@@ -252,6 +253,31 @@ def test_a_gap_out_of_reach_is_confessed():
 
 
 PATH = nx.path_graph(4)
+
+
+def test_constraints_of_the_users_own_bind_the_rates_that_meet_the_condition():
+    barbell = Graph.build("barbell", n=8)
+    free = optimal_rates(barbell)
+    rows = np.zeros((1, barbell.m))
+    rows[0, 6] = 1.0
+    expected = optimal_rates(barbell, linear=(rows, [2.5]))
+    for method in ("auto", "interior_point"):
+        found = optimal_rates(barbell, constraints=lambda lam: [lam[6] <= 2.5], method=method)
+        assert found.status == "certified"
+        assert found.method == {"auto": "sdp"}.get(method, method)
+        assert found.value == CLOSE(expected.value, rel=2e-6)
+        assert found.demanded[6] <= 2.5 * (1 + 1e-9)
+
+    # nonlinear ones are obeyed, not scaled away, and their price stays in the gap
+    low = optimal_rates(barbell, constraints=lambda lam: [cp.min(lam) >= 5.0])
+    assert low.demanded == CLOSE(5.0, rel=1e-6)
+    assert low.bound == CLOSE(free.value, rel=1e-6)
+    assert "without the nonlinear constraints" in low.status
+    flat = optimal_rates(barbell, "fastest_mixing", constraints=lambda lam: [cp.max(lam) <= 0.1])
+    assert flat.rates.max() <= 0.1 * (1 + 1e-6)
+    assert flat.value < flat.bound == CLOSE(optimal_rates(barbell, "fastest_mixing").value, rel=1e-6)
+
+
 BAD = {
     "disconnected": ((nx.empty_graph(3),), {}, "not connected"),
     "loop": ((nx.Graph([(0, 1), (1, 1)]),), {}, "itself"),
@@ -282,6 +308,13 @@ BAD = {
     "total": ((PATH,), {"total": float("nan")}, "total: given nan"),
     "caps on gossip": ((PATH, "averaging_time"), {"node_cap": 1.0}, "averaging_time alone"),
     "pruning another criterion": ((PATH, "fastest_mixing"), {"prune": True}, "dadao without limits"),
+    "pruning with constraints": ((PATH,), {"prune": True, "constraints": lambda lam: []}, "prune with constraints"),
+    "constraints": ((PATH,), {"constraints": lambda lam: 3}, "constraints: given 3"),
+    "a curve for the interior point": (
+        (PATH,),
+        {"method": "interior_point", "constraints": lambda lam: [cp.sum_squares(lam) <= 9]},
+        "allowed: auto, sdp",
+    ),
     "cap on a pair": ((nx.path_graph(2),), {"edge_cap": 0.5}, "0.707107"),
 }
 

@@ -6,6 +6,7 @@ import pytest
 from gossipsim.errors import ScenarioError
 from gossipsim.graph import Graph
 from gossipsim.rates import Rates
+from gossipsim.rates.optimal import costs
 from gossipsim.spectral import spectrum
 
 
@@ -79,6 +80,22 @@ def test_a_faulty_file_is_refused_with_its_line(tmp_path, text, line, message):
     assert caught.value.file == str(path.resolve())
     if line is not None:
         assert caught.value.line == line
+
+
+def test_costs_are_read_like_rates(tmp_path):
+    graph = Graph.build("path", n=3)
+    path = tmp_path / "cost.csv"
+    path.write_text("\n i, j, cost\n2,1,3\n0,1,2\n")
+    assert costs(path, graph).tolist() == [2, 3]
+    for text, line, message in [
+        ("i,j,rate\n0,1,1\n", 1, "header 'i,j,rate'; allowed: i,j,cost"),
+        ("\n\ni,j,cost\n0,1,many\n", 4, "cost 'many'"),
+        ("i,j,cost\n0,1\n", 2, "three columns i,j,cost"),
+    ]:
+        path.write_text(text)
+        with pytest.raises(ScenarioError, match=message) as caught:
+            costs(path, graph)
+        assert (caught.value.key, caught.value.line) == (("cost",), line)
 
 
 @pytest.mark.parametrize("total", [0, -1.0, float("nan"), float("inf"), "fast"])

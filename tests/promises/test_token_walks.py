@@ -51,8 +51,8 @@ def srrw(alpha, **steps):
 def test_the_error_falls_with_the_repulsion_as_specified(world, case):
     """Within 25 % and three standard errors of the three numbers; alpha = 5 and 10 in case (i) may be half of them.
 
-    The source of the numbers does not name its functions, and they matter: for alpha = 2 in case (i) the ratio is 0.09 when
-    c_i = i, 0.48 when c_i = (-1)^i. The cosines, between these, were chosen because the numbers agree for them.
+    The source of the numbers does not name its functions, and they matter: for alpha = 2 in case (i) 0.09 when c_i = i,
+    0.48 when c_i = (-1)^i. The cosines, between these, were chosen because the numbers agree for them.
     """
     seeds, hops = 250, 20_000
     reference = errors(world, srrw(0.0, **CASES[case]), hops, seeds)
