@@ -19,13 +19,10 @@ class Member:
 
     Examples
     --------
-    >>> from typing import Annotated
-    >>> from gossipsim.law import Law
-    >>> class Times(Settings):
-    ...     compute: Annotated[Law, Member]
-    >>> times = Times.read({"compute": {"name": "uniform", "low": 0.5, "high": 1.5}})
-    >>> times.compute.mean, times.model_dump()
-    (1.0, {'compute': {'name': 'uniform', 'low': 0.5, 'high': 1.5}})
+    >>> from gossipsim.wire import Wire
+    >>> wire = Wire.read({"latency": {"name": "uniform", "low": 0.5, "high": 1.5}})
+    >>> wire.latency.mean, wire.model_dump()["latency"]
+    (1.0, {'name': 'uniform', 'low': 0.5, 'high': 1.5})
     """
 
     @classmethod

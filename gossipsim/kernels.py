@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +22,7 @@ _ONE_PARSER = threading.RLock()
 
 
 def parsed(source: str) -> list[ast.stmt]:
-    """Return the statements of a piece of source; threads take turns.
+    """Return the statements of a piece of source; threads take turns, also with Numba, which parses while it compiles.
 
     Python 3.11 counts the depth of all threads' trees in one place, and a switch in the middle of one ends in
     "SystemError: AST constructor recursion depth mismatch" (github.com/python/cpython/issues/106905).
@@ -30,7 +32,8 @@ def parsed(source: str) -> list[ast.stmt]:
     >>> len(parsed("a = 1; b = 2"))
     2
     """
-    with _ONE_PARSER:
+    numba = sys.modules.get("numba.core.compiler_lock")
+    with _ONE_PARSER, nullcontext() if numba is None else numba.global_compiler_lock:
         return ast.parse(source).body
 
 

@@ -137,9 +137,9 @@ def descriptions(cls: type) -> dict[str, str]:
 
     Examples
     --------
-    >>> from gossipsim.wire import Wire
-    >>> descriptions(Wire)
-    {'float_bits': 'Bits that one number takes on the wire (default 32; the simulation itself computes in 64).'}
+    >>> from gossipsim.sampling import Sampling
+    >>> descriptions(Sampling)["noise"]
+    'Standard deviation of independent N(0, noise^2) added to every coordinate.'
     """
     found: dict[str, str] = {}
     for base in cls.__mro__:

@@ -30,6 +30,7 @@ def test_both_engines_write_the_same_bytes(file):
     same_bytes(gs.Scenario.load(file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", COMPARISONS, ids=lambda file: file.stem)
 def test_both_engines_write_the_same_bytes_for_every_method(file):
     entrants = contenders(Document.load(file))

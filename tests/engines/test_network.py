@@ -58,7 +58,9 @@ def assert_same(a, b):
 @pytest.mark.parametrize("exchange", ["atomic", "handshake"])
 @pytest.mark.parametrize("fleet", FLEETS)
 @pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("method", ["gossip", "dadao", "push_sum", "ad_psgd", "d_psgd"])
+@pytest.mark.parametrize(
+    "method", ["gossip", *(pytest.param(m, marks=pytest.mark.slow) for m in ("dadao", "push_sum", "ad_psgd", "d_psgd"))]
+)
 def test_engines_agree_to_the_byte(method, wire, fleet, exchange):
     if exchange == "handshake" and method in {"push_sum", "d_psgd"}:
         pytest.skip("has no pairwise exchange")

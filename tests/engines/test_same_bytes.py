@@ -41,17 +41,30 @@ def assert_same(a, b):
 
 
 SERVED = sorted(name for name in gs.methods() if Method.registry[name].server)
+QUICK = {
+    "dadao",
+    "gossip",
+    "ad_psgd",
+    "continuized",
+    "adom_plus",
+    "msda",
+    "choco_sgd",
+    "ef21",
+    "sgp",
+    "push_sum",
+    "mh_walk",
+}
+"""One of each kind for the fast suite: every other method is another compilation."""
 PEERS = sorted(set(gs.methods()) - set(SERVED))
 
 
 @pytest.mark.parametrize(
     ("graph", "method"),
     [
-        pytest.param(graph, method, marks=[] if graph == "grid" or method in {"dadao", "gossip"} else pytest.mark.slow)
+        pytest.param(graph, method, marks=[] if method in QUICK and graph in {"grid", "star"} else pytest.mark.slow)
         for graph in GRAPHS
-        for method in PEERS
-    ]
-    + [("star", method) for method in SERVED],
+        for method in (PEERS if graph != "star" else [*PEERS, *SERVED])
+    ],
 )
 def test_engines_agree_to_the_byte(graph, method):
     s = scenario(GRAPHS[graph], method)
@@ -63,7 +76,9 @@ def test_engines_agree_to_the_byte(graph, method):
 
 
 @pytest.mark.parametrize("engine", ["compiled", "processes"])
-@pytest.mark.parametrize("method", sorted(gs.methods()))
+@pytest.mark.parametrize(
+    "method", [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in sorted(gs.methods())]
+)
 def test_recording_more_often_changes_nothing(method, engine):
     graph = GRAPHS["star" if method in SERVED else "cycle"]
     few = gs.simulate(scenario(graph, method, record={"points": 1}), engine=engine)

@@ -8,6 +8,8 @@ import gossipsim as gs
 from gossipsim.flow import field_at
 from gossipsim.modes import spectral_form
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 
 def scenario(method, **more):
     return gs.Scenario.parse(

@@ -17,6 +17,8 @@ from gossipsim.methods.econtrol import EControl
 sys.path.insert(0, str(Path(__file__).parents[1] / "naive"))
 import compressed_versions
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 GRAPH = {"topology": {"name": "grid", "n": 6}}
 STAR = {"topology": {"name": "star", "n": 6}}
 ON_A_GRAPH = ["choco_gossip", "choco_sgd", "beer", "motef"]

@@ -6,6 +6,8 @@ import pytest
 import gossipsim as gs
 from gossipsim.mixing import mixing_weights
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 GRAPHS = {
     "cycle": {"name": "cycle", "n": 6},
     "star": {"name": "star", "n": 6},

@@ -20,6 +20,8 @@ from gossipsim.stream import generator
 sys.path.insert(0, str(Path(__file__).parents[1] / "naive"))
 from token_versions import metropolis_matrix, repelled, simple_matrix, stationary
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 WALKS = ["mh_walk", "simple_walk", "non_backtracking_walk", "sa_srrw"]
 GRAPHS = {
     "star": {"name": "star", "n": 7},

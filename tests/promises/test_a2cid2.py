@@ -9,6 +9,8 @@ import gossipsim as gs
 from gossipsim.flow import field_at
 from gossipsim.modes import spectral_form
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 
 def scenario(n=16, topology="cycle", **more):
     return gs.Scenario.parse(

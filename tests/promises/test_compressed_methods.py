@@ -10,6 +10,8 @@ import gossipsim.problems.heterogeneous_quadratic
 import gossipsim.problems.nonconvex_logistic
 from gossipsim.problems import Problem
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 TOP_10 = {"name": "top_k", "k": 10}
 
 

@@ -7,6 +7,8 @@ import gossipsim as gs
 from gossipsim.flow import field_at
 from gossipsim.modes import spectral_form
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 GRAPHS = {
     "star": {"name": "star", "n": 9},
     "cycle": {"name": "cycle", "n": 9},

@@ -22,6 +22,8 @@ from gossipsim.optimal.program import CRITERIA, Program, evaluate
 from gossipsim.spectral import spectrum
 from gossipsim.stream import generator
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 DATA = json.loads((Path(__file__).parents[1] / "data" / "small_graphs.json").read_text())
 CLOSE = pytest.approx
 

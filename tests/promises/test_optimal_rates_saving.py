@@ -5,6 +5,8 @@ import pytest
 
 import gossipsim as gs
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 SEEDS = 20
 PREDICTED = 18.215085 / 38.440791
 """Two cliques of five joined by an edge: exchanges per unit time that DADAO asks for, optimal by uniform."""

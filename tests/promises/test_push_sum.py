@@ -5,6 +5,8 @@ import pytest
 
 import gossipsim as gs
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 GRAPHS = {
     "cycle": {"name": "cycle", "n": 7},
     "star": {"name": "star", "n": 6},

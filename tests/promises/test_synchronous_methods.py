@@ -5,6 +5,8 @@ import pytest
 
 import gossipsim as gs
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 GRAPHS = {
     "star": {"name": "star", "n": 8},
     "complete": {"name": "complete", "n": 8},

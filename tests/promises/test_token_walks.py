@@ -10,6 +10,8 @@ import pytest
 
 import gossipsim as gs
 
+pytestmark = pytest.mark.slow  # every method is compiled
+
 CHORD = "0 1\n1 2\n2 3\n3 4\n4 5\n5 0\n0 3\n"
 CENTRES = np.cos(2.0 * np.arange(6.0))
 CASES = {"i": {"a": 0.7, "b": 0.9}, "ii": {"a": 0.9, "b": 0.9}, "iii": {"a": 0.9, "b": 0.7}}
