@@ -59,6 +59,9 @@ def constants_row(values: Mapping[str, float]) -> Any:
     >>> float(constants_row({"gamma": 0.25})[0].gamma)
     0.25
     """
+    taken = [name for name in values if hasattr(np.recarray, name) or hasattr(np.record, name)]
+    if taken:
+        raise TypeError(f"a constant cannot be called {taken[0]!r}: rows of NumPy have an attribute of that name")
     row = zeros(dict.fromkeys(values or {"none": 0.0}, "scalar"), 1, 1)
     for name, value in values.items():
         row[name] = value

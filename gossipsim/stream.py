@@ -79,7 +79,7 @@ def draw_at(seed: int, purpose: Purpose, owner: int, number: int) -> Draw:
     Examples
     --------
     >>> here = draw_at(7, Purpose.COMPRESSION, owner=3, number=0)
-    >>> 0.0 < uniform(here, 0) < 1.0, uniform(here, 0) == uniform(here, 1)
+    >>> bool(0.0 < uniform(here, 0) < 1.0), bool(uniform(here, 0) == uniform(here, 1))
     (True, False)
     """
     words = (number & 0xFFFFFFFF, owner, int(purpose), seed & 0xFFFFFFFF, seed >> 32)

@@ -188,7 +188,7 @@ class AdomPlus(Method, name="adom_plus"):
             w = p.scale * links[slots[k]].weight
             node.q_mixed[:] = node.q_mixed + w * (inbox[k].q - q)
             node.s_mixed[:] = node.s_mixed + w * (inbox[k].s - s)
-        if node.turn == p.T - 1:
+        if node.turn == p.turns - 1:
             node.z[:] = node.z + p.gamma * p.delta * (node.z_g - node.z) - (node.q - node.q_mixed)
             node.m[:] = node.q_mixed
             node.z_f[:] = node.z_g - p.zeta * (node.s - node.s_mixed)

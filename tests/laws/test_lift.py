@@ -6,6 +6,7 @@ import math
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, reject, settings
@@ -172,7 +173,9 @@ def test_threads_may_lift_at_once():
         sys.setswitchinterval(1e-6)
         gc.set_threshold(50)
         with ThreadPoolExecutor(4) as pool:
+            compiled = [pool.submit(numba.njit(lambda x, k=k: x + k), 1.0) for k in range(2)]  # Numba parses too
             texts = list(pool.map(lambda _: ast.unparse(lift(kernel, {"a": VECTOR, "b": VECTOR})), range(12)))
+            assert [each.result() for each in compiled] == [1.0, 2.0]
     finally:
         gc.callbacks.pop()
         gc.set_threshold(*threshold)

@@ -73,6 +73,7 @@ def test_proximal_maps_do_not_expand_and_contract_by_strong_convexity(rho):
         assert np.linalg.norm(a - b) <= rho / (rho + f.mu) * np.linalg.norm(u - v) * (1 + 1e-12)
 
 
+@pytest.mark.needs_compiler
 @pytest.mark.parametrize(
     ("method", "problem"),
     [("d_psgd", "linear_regression"), ("d_admm", "linear_regression"), ("ssda", "logistic_regression")],
