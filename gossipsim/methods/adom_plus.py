@@ -129,7 +129,7 @@ class AdomPlus(Method, name="adom_plus"):
             "b": b,
             "det": a * b + found["eta"] * found["theta"],
             "scale": 1 / largest,
-            "T": float(T),
+            "turns": float(T),
         }
 
     def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
