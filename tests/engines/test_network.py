@@ -81,8 +81,11 @@ def suits(s):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", sorted(set(gs.methods()) - {"gossip", "dadao", "push_sum", "ad_psgd", "d_psgd"}))
-def test_every_method_agrees_or_declines(method):
+@pytest.mark.parametrize(
+    "method",
+    ["a2cid2", "continuized_gossip", "continuized", "extra", "choco_sgd", "sgp", "adom_plus", "ef21", "mh_walk"],
+)
+def test_other_methods_agree_or_decline(method):
     world = {"topology": {"name": "star", "n": 6}} if method.startswith(("ef21", "ec")) else {}
     s = scenario(method, WIRES["lossy"], FLEETS["kept"], **world)
     refusal = suits(s)
