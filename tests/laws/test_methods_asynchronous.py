@@ -123,6 +123,43 @@ def test_ad_psgd_s_gradient_is_that_of_the_snapshot():
     np.testing.assert_allclose(final["snapshot"], [m - 0.1 * g[0], middle - 0.1 * g[1]], rtol=1e-13)
 
 
+@pytest.mark.parametrize("rounds", [1, 2, 7, 40])
+def test_two_workers_of_ad_psgd_in_step_are_mini_batch_sgd_at_their_snapshots(rounds):
+    """With equal compute times both end at t = 1, 2, ..., node 0 first, and of their mean m and snapshots s_i holds exactly
+
+    m+ = m - (lr / 2) (g_0(s_0) + g_1(s_1)),  s_0+ = m+ + (lr / 2) (g_1 - g_0),  s_1+ = m+ - (lr / 2) g_1.
+    """
+    lr = 0.1
+    s = scenario({"name": "ad_psgd", "lr": lr}, topology={"name": "path", "n": 2}, run={"events": 4 * rounds}, init="normal",
+                 fleet={"compute": 1.0})  # fmt: skip
+    world = gs.World.build(s)
+    snapshots = world.start_rows()["x"].copy()
+    mean = snapshots.mean(axis=0)
+    for _ in range(rounds):
+        g = world.objective.local_gradients(snapshots)
+        mean = mean - lr * g.mean(axis=0)
+        snapshots = mean + 0.5 * lr * np.array([g[1] - g[0], -g[1]])
+    final = gs.simulate(s).final
+    np.testing.assert_allclose(final["x"].mean(axis=0), mean, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(final["snapshot"], snapshots, rtol=1e-12, atol=1e-13)
+
+
+def test_two_workers_of_ad_psgd_in_step_differ_from_mini_batch_sgd_by_the_square_of_the_step():
+    """From a common start, for the snapshots are of the order of the step away from the mean: half the step, a quarter."""
+    gaps = []
+    for lr in (2e-3, 1e-3, 5e-4):
+        s = scenario({"name": "ad_psgd", "lr": lr}, topology={"name": "path", "n": 2}, run={"events": 4 * 5},
+                     fleet={"compute": 1.0})  # fmt: skip
+        world = gs.World.build(s)
+        x = world.start_rows()["x"].mean(axis=0)
+        for _ in range(5):
+            x = x - lr * world.objective.gradient(x)
+        gaps.append(np.linalg.norm(gs.simulate(s).final["x"].mean(axis=0) - x))
+    assert gaps[0] > 1e-9
+    assert gaps[0] / gaps[1] == pytest.approx(4.0, rel=0.05)
+    assert gaps[1] / gaps[2] == pytest.approx(4.0, rel=0.05)
+
+
 @pytest.mark.parametrize("method", ["async_dsgd", "a2cid2", "ad_psgd"])
 def test_equal_functions_leave_no_bias(method):
     file = {"name": "quadratic", "dim": 3, "mu": 1.0, "L": 1.0, "spread": 0.0}
