@@ -58,7 +58,11 @@ def summary(sweep: Sweep, metric: str | None = None, at: float | None = None, le
             x = np.array([_value(outcome, name, at) for _, outcome in pairs])
             middle = bootstrap(x, mean, level=level)
             half = bootstrap(x, median, level=level, method="percentile")
-            low, high = np.quantile(x, QUANTILES) if len(x) else (nan, nan)
+            # between two infinite values there is nothing to interpolate
+            finite = bool(np.isfinite(x).all())
+            low, high = nan, nan
+            if len(x):
+                low, high = np.quantile(x, QUANTILES) if finite else np.quantile(x, QUANTILES, method="inverted_cdf")
             rows.append({
                 **values, "metric": name, "runs": len(x), "mean": middle.value, "mean_low": middle.low,
                 "mean_high": middle.high, "median": half.value, "median_low": half.low, "median_high": half.high,
