@@ -22,7 +22,7 @@ from gossipsim.optimal.program import CRITERIA, Program, evaluate
 from gossipsim.spectral import spectrum
 from gossipsim.stream import generator
 
-pytestmark = pytest.mark.slow  # every method is compiled
+pytestmark = pytest.mark.slow  # the conic solver takes its time
 
 DATA = json.loads((Path(__file__).parents[1] / "data" / "small_graphs.json").read_text())
 CLOSE = pytest.approx
