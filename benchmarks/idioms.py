@@ -104,7 +104,7 @@ class HelperDadao(Dadao):
         axpy(node.z_tilde, p.beta_tilde, r)
 
 
-def unlifted(verb, arguments, name=None):
+def unlifted(verb, arguments, name=None, room=None):
     tree = ast.parse(ast.unparse(verb.tree)).body[0]
     tree.name = name
     return tree
