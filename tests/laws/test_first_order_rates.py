@@ -19,7 +19,8 @@ from gossipsim.optimal.smoothing import Smoothing
 from gossipsim.selected_inverse import eliminate
 from gossipsim.stream import generator
 
-pytestmark = [pytest.mark.needs_compiler, pytest.mark.slow]  # interpreted, the elimination of a large graph takes minutes
+# interpreted, the elimination of a large graph takes minutes
+pytestmark = [pytest.mark.needs_compiler, pytest.mark.slow]
 
 REFERENCE = json.loads((Path(__file__).parents[1] / "data" / "rates.json").read_text())
 GRID = Graph.build("grid", n=49, rows=7)
