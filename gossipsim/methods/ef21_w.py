@@ -11,6 +11,7 @@ from typing import Any
 from gossipsim.component import Positive
 from gossipsim.methods.base import Facts, Method, Promise, kernel
 from gossipsim.methods.ef21 import (
+    Ef21,
     arithmetic_mean,
     client_constants,
     decay,
@@ -98,19 +99,7 @@ class Ef21W(Method, name="ef21_w"):
     def step(p, node, t, g):
         node.change[:] = node.zoom * g - node.g
 
-    @kernel
-    def message(p, node, link, t, out):
-        if node.hub > 0.0:
-            out[:] = node.x
-            return node.turn == 1
-        out[:] = node.change
-        return node.turn == 0
-
-    @kernel
-    def sent(p, node, link, t, msg):
-        if node.hub == 0.0:
-            msg[:] = p.scale * msg
-            node.g[:] = node.g + msg
+    message, sent = Ef21.message, Ef21.sent
 
     @kernel
     def receive(p, node, links, t, inbox, slots):
