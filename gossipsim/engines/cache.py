@@ -20,7 +20,8 @@ from types import ModuleType
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SOURCES = ("stream.py", "kernels.py", "lift.py", "kinds.py", "flow.py", "modes.py", "rows.py", "engines")
 _KEEP_DAYS = 30
-_ONE_AT_A_TIME = threading.RLock()
+ONE_AT_A_TIME = threading.RLock()
+"""Held by whoever reads or compiles source: Python 3.11 mixes up the syntax trees of several threads."""
 
 
 @cache
@@ -73,20 +74,20 @@ def driver() -> ModuleType:
 
     Numba notices a changed file, but not a changed file that it draws on; the folder's name does.
     """
-    with _ONE_AT_A_TIME, kept_here():
+    with ONE_AT_A_TIME, kept_here():
         return importlib.import_module("gossipsim.engines.driver")
 
 
 @cache
 def calendar() -> ModuleType:
     """Return `gossipsim.engines.calendar`, with its machine code kept here."""
-    with _ONE_AT_A_TIME, kept_here():
+    with ONE_AT_A_TIME, kept_here():
         return importlib.import_module("gossipsim.engines.calendar")
 
 
 def module(name: str, source: str) -> ModuleType:
     """Write `source` to the cache once and import it; the same source gives the same module and machine code."""
-    with _ONE_AT_A_TIME:
+    with ONE_AT_A_TIME:
         return _module(name, source)
 
 
