@@ -16,8 +16,8 @@ from gossipsim.engines.base import choose
 from gossipsim.engines.events import Limits
 
 
-def world(n, dim=10, samples=20, method="dadao", seed=1, problem=None):
-    """Least squares on a random 4-regular graph, as many exchanges as gradients."""
+def world(n, dim=10, samples=20, method="dadao", seed=1, problem=None, **more):
+    """Least squares on a random 4-regular graph, as many exchanges as gradients; `more` keys of the scenario."""
     one = {"name": "linear_regression", "l2": 0.5, "synthetic": {"samples": samples, "dim": dim}}
     settings = {"name": method}
     if method.lower().endswith("dadao"):
@@ -33,6 +33,7 @@ def world(n, dim=10, samples=20, method="dadao", seed=1, problem=None):
                 "rates": {"name": "uniform", "total": float(n)},
                 "run": {"events": 10**15},
             }
+            | more
         )
     )
 

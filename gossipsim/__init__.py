@@ -11,10 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gossipsim import compressors, methods, metrics, problems, rates, topologies
+    from gossipsim import compressors, methods, metrics, pictures, problems, rates, topologies
     from gossipsim.comparison import Comparison, compare
     from gossipsim.errors import Diverged, GossipsimError, Interrupted, Refused, ScenarioError
+    from gossipsim.event_export import export_events
     from gossipsim.graph import Graph
+    from gossipsim.html_report import report
     from gossipsim.kernels import kernel
     from gossipsim.methods.base import Method
     from gossipsim.optimal.averaging import averaging_weights
@@ -44,19 +46,21 @@ _PLACES = {
     "World": "world",
     "averaging_weights": "optimal.averaging",
     "compare": "comparison",
+    "export_events": "event_export",
     "kernel": "kernels",
     "optimal_rates": "optimal.solve",
+    "report": "html_report",
     "simulate": "simulation",
     "simulate_seeds": "replicas",
     "spectrum": "spectral",
     "sweep": "sweeps",
 }
-_FAMILIES = ("compressors", "methods", "metrics", "problems", "rates", "topologies")
+_FAMILIES = ("compressors", "methods", "metrics", "pictures", "problems", "rates", "topologies")
 
 __all__ = [
     "Comparison", "Diverged", "GossipsimError", "Graph", "Interrupted", "Method", "Refused", "Scenario", "ScenarioError",
-    "Sweep", "Trace", "World", "averaging_weights", "compare", "compressors", "kernel", "methods", "metrics",
-    "optimal_rates", "problems", "rates", "simulate", "simulate_seeds", "spectrum", "sweep", "topologies",
+    "Sweep", "Trace", "World", "averaging_weights", "compare", "compressors", "export_events", "kernel", "methods", "metrics",
+    "optimal_rates", "pictures", "problems", "rates", "report", "simulate", "simulate_seeds", "spectrum", "sweep", "topologies",
 ]  # fmt: skip
 
 

@@ -14,11 +14,12 @@ from gossipsim.component import NonNegative, Settings
 from gossipsim.errors import ScenarioError
 from gossipsim.family import Member
 from gossipsim.graph import Graph
-from gossipsim.law import Law
+from gossipsim.law import Law, drawn
 from gossipsim.stream import Purpose, generator, uniforms_of
 
 State = Literal["kept", "lost", "neighbour"]
 STATES = ("kept", "lost", "neighbour")
+_AT_ONCE = 8192
 
 
 class Churn(Settings):
@@ -46,6 +47,7 @@ class Churn(Settings):
 
     @model_validator(mode="after")
     def _lasts(self) -> Self:
+        drawn(self, "up", "down")
         for name in ("up", "down"):
             mean = getattr(self, name).mean
             if not 0.0 < mean < np.inf:
@@ -121,6 +123,11 @@ class Changes(NamedTuple):
         """Return some of them."""
         return Changes(*(column[which] for column in self))
 
+    @classmethod
+    def none(cls) -> Changes:
+        """Return no changes."""
+        return cls(np.empty(0), np.empty(0, np.int64), np.empty(0, bool), np.empty(0, np.int64))
+
 
 class Presence:
     """When nodes leave and return: churn and failures as one stream of changes in order of time.
@@ -148,11 +155,20 @@ class Presence:
         fixed = [(t, int(i), change, STATES.index(state)) for begin, end, nodes, state in failures for i in nodes
                  for t, change in ((begin, 1), (end, -1)) if t < np.inf]  # fmt: skip
         self.fixed = sorted(fixed, key=lambda each: each[0])
+        self.last_return = np.full(n, -np.inf)
+        failed = np.zeros(n, dtype=np.int64)
+        for t, i, change, _ in self.fixed:
+            failed[i] += change
+            if failed[i] == 0:
+                self.last_return[i] = t
         self.failing = bool(fixed)
         self.count = np.zeros(n, dtype=np.int64)
         self.present = np.ones(n, dtype=bool)
         self.due = np.full(n, np.inf)
+        self.coming, self.known = Changes.none(), 0.0
+        self.stretch = 0.0
         if churn is not None:
+            self.stretch = 0.5 * _AT_ONCE / n * (churn.up.mean + churn.down.mean)
             everybody = np.arange(n)
             u = uniforms_of(seed, Purpose.CHURN, everybody, np.zeros(n, dtype=np.int64))[:, 0]
             self.present = u < churn.availability
@@ -165,13 +181,26 @@ class Presence:
         u = uniforms_of(self.seed, Purpose.CHURN, nodes, self.count[nodes])
         return np.where(self.present[nodes], self.churn.up.sample(u), self.churn.down.sample(u))
 
-    def for_ever(self, node: int) -> bool:
-        """Return whether a node that is away stays away."""
-        return self.churn is None and not any(i == node and change < 0 for _, i, change, _ in self.fixed)
+    def lasting(self, changes: Changes) -> NDArray[np.bool_]:
+        """Return which nodes leave for ever."""
+        if self.churn is not None:
+            return np.zeros(len(changes.t), dtype=np.bool_)
+        return np.asarray(~changes.back & (changes.t >= self.last_return[changes.node]))
 
     def until(self, end: float) -> Changes:
-        """Return what changes before `end`, in order of time."""
-        found = [Changes(np.empty(0), np.empty(0, np.int64), np.empty(0, bool), np.empty(0, np.int64))]
+        """Return what changes before `end` and was not returned yet, in order of time."""
+        if end > self.known:
+            # some thousands at once, because a call of NumPy costs as much for one of them
+            self.known = end + self.stretch
+            more = self._drawn_until(self.known)
+            self.coming = Changes(*(np.concatenate(pair) for pair in zip(self.coming, more, strict=True)))
+        count = int(np.searchsorted(self.coming.t, end, side="left"))
+        found, self.coming = self.coming.part(slice(0, count)), self.coming.part(slice(count, None))
+        return found
+
+    def _drawn_until(self, end: float) -> Changes:
+        """Draw what changes before `end`, in order of time."""
+        found = [Changes.none()]
         state = STATES.index(self.churn.state) if self.churn is not None else 0
         while (nodes := np.flatnonzero(self.due < end)).size:
             self.present[nodes] = ~self.present[nodes]

@@ -11,6 +11,10 @@ import typer
 from typer.core import TyperGroup
 
 from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, shown
+from gossipsim.event_command import events
+from gossipsim.picture_command import picture
+from gossipsim.plot_command import plot
+from gossipsim.report_command import report
 from gossipsim.sweep_command import sweep
 
 if TYPE_CHECKING:
@@ -210,7 +214,11 @@ def _report(trace: Trace, folder: Path, as_json: bool) -> None:
         typer.echo(as_text(found))
 
 
+app.command()(events)
+app.command()(plot)
+app.command()(report)
 app.command()(sweep)
+app.command()(picture)
 
 
 @app.command()
@@ -258,48 +266,12 @@ def rates(
 
 
 @app.command()
-def plot(
-    results: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Folders that `gossipsim run` saved.")],
-    x: Annotated[
-        str | None,
-        typer.Option(
-            "--x",
-            metavar="time|gradients|activations|bits|messages",
-            help="Axis [time; of a comparison of methods, four of them, one panel each].",
-        ),
-    ] = None,
-    y: Annotated[list[str] | None, typer.Option("--y", metavar="METRIC", help="Metric; can be repeated.")] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="A .png, .svg or .pdf file [in the first RESULT].")
-    ] = None,
-) -> None:
-    """Draw one result, or several in one figure; a comparison of methods is one result."""
-    from gossipsim.comparison_command import drawing
-    from gossipsim.trace import Trace
-
-    drawn = drawing(results, x, y)
-    if drawn is None:
-        traces = [Trace.load(folder) for folder in results]
-
-        from gossipsim.plot import draw
-
-        name = "-".join(y or ["metrics" if len(traces) == 1 else "comparison"])
-        drawn = draw(traces, x=x or "time", y=y), f"{name}-by-{x or 'time'}"
-
-    from gossipsim.plot import save
-
-    figure, name = drawn
-    path = out or results[0] / f"{name}.png"
-    save(figure, path)
-    typer.echo(path)
-
-
-@app.command()
 def show(
     family: Annotated[
         str,
         typer.Argument(
-            metavar="methods|topologies|compressors|problems|partitions|rates|inits|metrics|laws", help="What to list."
+            metavar="methods|topologies|compressors|problems|partitions|rates|inits|metrics|laws|losses|delays|speeds",
+            help="What to list.",
         ),
     ],
     name: Annotated[str | None, typer.Argument(help="One of them, or mine.py:Mine, to see all about it.")] = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gossipsim.component import plain
 from gossipsim.contenders import HOW_TO_TALK, Contender, contenders, in_entry
-from gossipsim.document import Document
+from gossipsim.document import Document, yaml_text
 from gossipsim.errors import Interrupted, Refused, ScenarioError, shown
 from gossipsim.folders import whole_folder
-from gossipsim.scenario import _plain
 from gossipsim.simulation import Progress, simulate
 from gossipsim.trace import Trace
 
@@ -124,17 +123,15 @@ class Comparison:
 
         return draw_panels(self.traces, y=y, title=self.name)
 
+    def pareto(self, x: str = "time", y: str = "bits", goal: float | None = None) -> Figure:
+        """Draw two costs of a goal (default: that of `target`) against each other, a point per method, and the front."""
+        from gossipsim.pareto_plot import pareto_of_comparison
+
+        return pareto_of_comparison(self, x, y, goal)
+
     def dump(self) -> str:
         """Return YAML that `compare` reads: the scenario with `methods`."""
-        from ruamel.yaml import YAML
-
-        writer = YAML(typ="safe", pure=True)
-        writer.default_flow_style = None
-        writer.width = 120
-        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        text = io.StringIO()
-        writer.dump(self.given, text)
-        return text.getvalue()
+        return yaml_text(self.given)
 
     def save(self, folder: str | Path, *, picture: bool = False) -> Path:
         """Write one trace folder per method, `comparison.yaml` and `comparison.json` (and `comparison.png`), all or nothing.
@@ -211,7 +208,7 @@ def compare(
         Ctrl-C; its `trace` is the comparison so far.
     """
     is_file = isinstance(scenario, str | Path)
-    document = Document.load(scenario) if is_file else Document(_plain(scenario))  # type: ignore[arg-type]
+    document = Document.load(scenario) if is_file else Document(plain(scenario))  # type: ignore[arg-type]
     if not isinstance(document.data, dict) or "methods" not in document.data:
         raise document.locate(ScenarioError("this scenario has no methods to compare", allowed="methods: [dadao, ...]"))
     entrants = contenders(document)

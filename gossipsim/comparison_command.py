@@ -1,10 +1,10 @@
-"""What `gossipsim run`, `check` and `plot` do with a scenario that compares methods."""
+"""What `gossipsim run` and `check` do with a scenario that compares methods."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 from gossipsim.errors import Interrupted, Refused, ScenarioError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from gossipsim.comparison import Comparison
     from gossipsim.document import Document
 
@@ -107,28 +105,6 @@ def outlooks(document: Document) -> str:
     if not said:
         raise Refused(f"every method declines: {'; '.join(refused)}")
     return f"{size}, methods: {'; '.join([*said, *refused])}"
-
-
-def drawing(results: Sequence[Path], x: str | None, y: list[str] | None) -> tuple[Figure, str] | None:
-    """Return the figure of results among which there is a comparison, and a name for it; None when there is none."""
-    from gossipsim.comparison import Comparison, is_comparison_result
-    from gossipsim.trace import Trace
-
-    if not any(map(is_comparison_result, results)):
-        return None
-    from gossipsim.plot import draw
-
-    if len(results) == 1 and x is None and len(y or []) < 2:
-        metric = y[0] if y else None
-        return Comparison.load(results[0]).plot(y=metric), f"{metric or 'metrics'}-by-all"
-    traces: dict[str, Trace] = {}
-    for folder in results:
-        inside = Comparison.load(folder).traces if is_comparison_result(folder) else {folder.name: Trace.load(folder)}
-        for label, trace in inside.items():
-            traces[label if len(results) == 1 or label == folder.name else f"{folder.name}, {label}"] = trace
-    x = x or "time"
-    figure = draw(list(traces.values()), x=x, y=y, titles=list(traces))
-    return figure, f"{'-'.join(y or ['comparison'])}-by-{x}"
 
 
 def _print(text: str) -> None:

@@ -86,14 +86,14 @@ def remark(found: Comparison) -> str | None:
 
 def comparison_text(found: Comparison, folder: Path | None = None) -> str:
     """Return the facts as lines: what was shared, one row per method, and where it was saved."""
-    head, body, refusals = _cells(found)
+    head, body, refusals = cells(found)
     table = [head, *body]
     widths = [max(len(row[k]) for row in table) for k in range(len(head))]
     lines = title(found)
     for row in table:
-        cells = [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
-        cells += [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
-        lines.append("  ".join(cells).rstrip())
+        texts = [row[0].ljust(widths[0]), row[1].ljust(widths[1])]
+        texts += [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        lines.append("  ".join(texts).rstrip())
     lines += refusals
     return "\n".join([*lines, *([f"saved in {folder}"] if folder is not None else [])])
 
@@ -103,7 +103,7 @@ def comparison_table(found: Comparison) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    head, body, _ = _cells(found)
+    head, body, _ = cells(found)
     table = Table(box=None, pad_edge=False)
     for k, name in enumerate(head):
         justify: Literal["left", "right"] = "left" if k < 2 else "right"
@@ -115,7 +115,7 @@ def comparison_table(found: Comparison) -> Table:
 
 def refusals(found: Comparison) -> list[str]:
     """Return one line for every method that declined the scenario."""
-    return _cells(found)[2]
+    return cells(found)[2]
 
 
 def title(found: Comparison) -> list[str]:
@@ -133,7 +133,8 @@ def title(found: Comparison) -> list[str]:
     return lines
 
 
-def _cells(found: Comparison) -> tuple[list[str], list[list[str]], list[str]]:
+def cells(found: Comparison) -> tuple[list[str], list[list[str]], list[str]]:
+    """Return the heads of columns, one row of texts per method, and one line for every method that declined."""
     metric, _ = found.target()
     head = ["method", "status", metric, *_HEADS.values()]
     body, refusals = [], []

@@ -229,3 +229,26 @@ def _explain(problem: ValidationError, cls: type[BaseModel], values: Mapping[str
         return ScenarioError(f"given {shown(given)}", key=key, allowed=f"{word} {bound:.15g}")
     allowed = _WORDS.get(kind) or fault["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return ScenarioError(f"given {shown(given)}", key=key, allowed=allowed)
+
+
+def plain(given: Any) -> Any:
+    """Return plain data for mappings that hold components, paths, tuples or NumPy values.
+
+    Examples
+    --------
+    >>> plain({"file": Path("a.csv"), "pair": (1, 2)})
+    {'file': 'a.csv', 'pair': [1, 2]}
+    """
+    if isinstance(given, Component):
+        return given.spec()
+    if isinstance(given, Settings):
+        return given.model_dump(mode="json", exclude_none=True)
+    if isinstance(given, Mapping):
+        return {str(name): plain(value) for name, value in given.items()}
+    if isinstance(given, list | tuple):
+        return [plain(value) for value in given]
+    if isinstance(given, Path):
+        return str(given)
+    if hasattr(given, "tolist"):
+        return given.tolist()
+    return given

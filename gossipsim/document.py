@@ -208,3 +208,23 @@ def _similar(path: Path) -> str | None:
     names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
     found = nearest(path.name, names)
     return str(folder / found) if found else None
+
+
+def yaml_text(data: Mapping[str, Any]) -> str:
+    """Return plain data as YAML, keys in their own order, the innermost lists and mappings on one line.
+
+    Examples
+    --------
+    >>> print(yaml_text({"seed": 1, "method": {"name": "dadao"}}), end="")
+    seed: 1
+    method: {name: dadao}
+    """
+    from ruamel.yaml import YAML
+
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = None
+    writer.width = 120
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    text = io.StringIO()
+    writer.dump(data, text)
+    return text.getvalue()

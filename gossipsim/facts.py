@@ -74,6 +74,12 @@ class Facts:
     omega: float | None = 0.0
 
     @property
+    def mixing_eigenvalues(self) -> NDArray[np.float64] | None:
+        """Eigenvalues of W `(n,)`, that of the mean first, from a dense matrix; None on a graph that changes."""
+        found = getattr(self.mixing, "eigenvalues", None)
+        return None if found is None else np.asarray(1.0 - found)
+
+    @property
     def total_rate(self) -> float:
         """Exchanges per unit time in the whole network."""
         return float(self.rates.sum())

@@ -1,4 +1,4 @@
-"""Folders that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -77,3 +77,36 @@ def whole_folder(folder: Path, ours: Callable[[Path], bool]) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def write_whole(path: Path, raw: bytes) -> None:
+    """Write a file, or nothing; what stood there before is replaced at once.
+
+    Raises
+    ------
+    ScenarioError
+        The place cannot be written.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     write_whole(Path(place, "new", "a.txt"), b"whole")
+    ...     [path.name for path in Path(place, "new").iterdir()]
+    ['a.txt']
+    """
+    draft = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".draft", dir=path.parent)
+        draft = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.chmod(0o644)
+        draft.replace(path)
+    except OSError as fault:
+        raise ScenarioError(f"cannot be written: {(fault.strerror or str(fault)).lower()}", file=path) from None
+    finally:
+        if draft is not None:
+            draft.unlink(missing_ok=True)

@@ -24,6 +24,8 @@ FAMILIES = {
     "metrics": ("gossipsim.metrics", "Metric"),
     "laws": ("gossipsim.law", "Law"),
     "losses": ("gossipsim.loss", "Loss"),
+    "delays": ("gossipsim.delays", "Delays"),
+    "speeds": ("gossipsim.speeds", "Speeds"),
 }
 
 

@@ -40,8 +40,12 @@ class Mixing:
         if (self.weights > 0).all():
             found = spectrum(self.graph, self.weights)
             return found.lambda_2, found.lambda_max
-        values = np.linalg.eigvalsh(self.graph.laplacian(self.weights).toarray())
-        return float(values[1]), float(values[-1])
+        return float(self.eigenvalues[1]), float(self.eigenvalues[-1])
+
+    @cached_property
+    def eigenvalues(self) -> Floats:
+        """All eigenvalues of I - W, ascending, from a dense matrix."""
+        return np.linalg.eigvalsh(self.graph.laplacian(self.weights).toarray())
 
     @property
     def lambda_2(self) -> float:

@@ -5,8 +5,7 @@ Figures are built without pyplot, so that nothing global is touched and no windo
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gossipsim.errors import ScenarioError, nearest, shown
+from gossipsim.folders import write_whole
 from gossipsim.metrics import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import LineCollection
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
     from gossipsim.graph import Graph
@@ -37,7 +38,7 @@ FORMATS = (".png", ".svg", ".pdf")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 STYLES = ("-", "--", ":", "-.")
 _GREY = "0.45"
-_SMALLEST, _LARGEST = 1e-250, 1e250  # beyond, the margins of an axis overflow
+_SMALLEST, _LARGEST = 1e-180, 1e180  # beyond, the margins and ticks of an axis overflow
 _MOST_BY_KAMADA_KAWAI, _MOST_BY_SPRINGS = 200, 2000
 
 
@@ -48,7 +49,7 @@ def draw(
     ax: Axes | None = None,
     titles: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw metrics on a logarithmic scale; values outside 1e-250 to 1e250, zero first of all, are left out.
+    """Draw metrics on a logarithmic scale; values outside 1e-180 to 1e180, zero first of all, are left out.
 
     The rate that theory promises for a drawn metric appears as a thin dashed slope exp(-rate t), starting at the metric's
     first positive value, when `x` is the time and there is one trace.
@@ -271,7 +272,7 @@ def _coloured(graph: Graph, places: NDArray[np.float64], rates: NDArray[np.float
     order = np.argsort(rates, kind="stable")  # the busiest edges on top
     low, high = (float(rates.min()), float(rates.max())) if graph.m else (0.0, 0.0)
     widths = thickest * (0.15 + 0.85 * rates[order] / high if low < high else np.full(graph.m, 0.5))
-    lines = LineCollection(list(places[graph.edges[order]]), cmap="viridis_r", linewidths=list(widths), zorder=1)
+    lines = LineCollection(list(places[graph.edges[order]]), cmap=sequential(), linewidths=list(widths), zorder=1)
     lines.set_array(rates[order])
     lines.set_clim((low, high) if low < high else (0.0, 2.0 * high or 1.0))
     return lines
@@ -312,6 +313,14 @@ def _slowest_modes(graph: Graph) -> NDArray[np.float64]:
     return np.asarray(vectors[:, 1:] * np.sqrt(graph.n), dtype=float)
 
 
+def sequential() -> Colormap:
+    """Return the colours of amounts, from little to much: viridis without its palest end, which vanishes on white."""
+    import matplotlib as mpl
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("amounts", mpl.colormaps["viridis_r"](np.linspace(0.12, 1.0, 64)))
+
+
 def save(figure: Figure, path: str | Path) -> Path:
     """Write a figure as .png (200 dots per inch), .svg or .pdf, all or nothing, with the same bytes every time.
 
@@ -320,31 +329,22 @@ def save(figure: Figure, path: str | Path) -> Path:
     ScenarioError
         Another ending, or a place that cannot be written.
     """
-    import matplotlib as mpl
-
     path = Path(path)
     ending = path.suffix.lower()
     if ending not in FORMATS:
         raise ScenarioError(
             f"unknown ending {ending!r}", file=path, allowed=", ".join(FORMATS), hint=nearest(ending, FORMATS)
         )
-    metadata: dict[str, Any] = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[
-        ending
-    ]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=ending, dir=path.parent)
-        os.close(handle)
-    except OSError as fault:
-        raise ScenarioError(f"cannot be written: {fault.strerror}", file=path) from None
-    draft = Path(name)
-    try:
-        with mpl.rc_context({"svg.hashsalt": "gossipsim"}):
-            figure.savefig(draft, dpi=200, metadata=metadata)
-        draft.chmod(0o644)
-        draft.replace(path)
-    except OSError as fault:
-        raise ScenarioError(f"cannot be written: {fault.strerror}", file=path) from None
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, encoded(figure, ending))
     return path
+
+
+def encoded(figure: Figure, ending: str) -> bytes:
+    """Return a figure as the bytes of a .png, .svg or .pdf file, the same every time."""
+    import matplotlib as mpl
+
+    undated = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
+    stream = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "gossipsim"}):
+        figure.savefig(stream, format=ending[1:], dpi=200, metadata={undated[ending]: None})
+    return stream.getvalue()

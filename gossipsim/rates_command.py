@@ -109,6 +109,10 @@ def read_source(source: Path) -> tuple[Graph, dict[str, Any]]:
         scenario = Scenario.from_document(document)
     try:
         graph = scenario.topology.build()
+        if scenario.topology.epochs() is not None:
+            raise ScenarioError(
+                "this graph changes", allowed="a graph that stays; a run chooses the rates of each of its graphs alone"
+            )
     except ScenarioError as fault:
         raise document.locate(fault.under("topology")) from None
     if not isinstance(scenario.rates, Optimal):

@@ -9,7 +9,7 @@ import numpy as np
 from gossipsim.arrays import Floats
 from gossipsim.errors import ScenarioError
 from gossipsim.graph import Graph
-from gossipsim.plot import places_of
+from gossipsim.plot import places_of, sequential
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def plot_rates(graph: Graph, answer: OptimalRates, cost: Floats | None = None) -
     >>> figure.axes[2].get_ylabel()
     'rate (exchanges per unit time)'
     """
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     if len(answer.rates) != graph.m:
@@ -65,10 +65,7 @@ def plot_rates(graph: Graph, answer: OptimalRates, cost: Floats | None = None) -
     places = places_of(graph)
     total = float(answer.rates.sum())
     name, plain = plain_rates(answer, cost)
-    # viridis without its palest end, which vanishes on white
-    import matplotlib as mpl
-
-    colours = LinearSegmentedColormap.from_list("rates", mpl.colormaps["viridis_r"](np.linspace(0.12, 1.0, 64)))
+    colours = sequential()
     both = np.concatenate([plain, answer.rates])
     low, high = float(both.min()), float(both.max())
     flat = high - low <= 1e-3 * high

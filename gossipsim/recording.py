@@ -76,7 +76,8 @@ def _columns(path: Path) -> dict[str, NDArray[Any]]:
         elif path.suffix in {".csv", ".parquet"}:
             import pandas as pd
 
-            frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+            # the parser of older pandas may err in the last bit, that of pyarrow does not
+            frame = pd.read_csv(path, engine="pyarrow") if path.suffix == ".csv" else pd.read_parquet(path)
             table = {name: frame[name].to_numpy() for name in _COLUMNS if name in frame}
         else:
             raise ScenarioError(f"given a file of type {path.suffix!r}", allowed=".npz, .csv or .parquet")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from gossipsim.component import Component, Positive, Seed, Settings
+from gossipsim.component import Component, Positive, Seed, Settings, plain
 from gossipsim.compressors import Compressor
-from gossipsim.document import Document
+from gossipsim.document import Document, yaml_text
 from gossipsim.errors import ScenarioError, nearest, shown
 from gossipsim.family import Member
 from gossipsim.fleet import Fleet
@@ -158,7 +157,7 @@ class Scenario(Settings):
     @classmethod
     def parse(cls, given: Mapping[str, Any] | str, base: Path | None = None) -> Scenario:
         """Validate a mapping, or YAML text."""
-        document = Document.read(given) if isinstance(given, str) else Document(_plain(given))
+        document = Document.read(given) if isinstance(given, str) else Document(plain(given))
         return cls.from_document(document, base=base)
 
     @classmethod
@@ -167,16 +166,12 @@ class Scenario(Settings):
     ) -> Scenario:
         """Validate a document; every error names the line."""
         try:
-            for key, value in (overrides or {}).items():
-                document.set(key, value)
+            change(document, overrides or {})
             data = document.data
             if not isinstance(data, dict):
                 raise ScenarioError(f"given {shown(data)}", allowed="a mapping with topology, problem, method and run")
             if "methods" in data:
                 raise ScenarioError("this compares methods: use gs.compare or gossipsim run", key=("methods",))
-            for key in overrides or {}:
-                if key.endswith(".name"):
-                    _forget_strangers(data, key.removesuffix(".name"))
             return cls.read(data, base or (document.file.parent if document.file else None))
         except ScenarioError as fault:
             raise document.locate(fault) from None
@@ -186,7 +181,7 @@ class Scenario(Settings):
 
         A new name keeps the keys that the new member knows and drops the others.
         """
-        return self.from_document(Document(self.mapping()), _plain(changes))
+        return self.from_document(Document(self.mapping()), changes)
 
     def mapping(self) -> dict[str, Any]:
         """Return plain data that `parse` turns into an equal scenario."""
@@ -203,32 +198,25 @@ class Scenario(Settings):
 
     def dump(self) -> str:
         """Return YAML that loads to an equal scenario; files are written with absolute paths."""
-        from ruamel.yaml import YAML
-
-        writer = YAML(typ="safe", pure=True)
-        writer.default_flow_style = None
-        writer.width = 120
-        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        text = io.StringIO()
-        writer.dump(self.mapping(), text)
-        return text.getvalue()
+        return yaml_text(self.mapping())
 
 
-def _plain(given: Any) -> Any:
-    """Return plain data for mappings that hold components, paths, tuples or NumPy values."""
-    if isinstance(given, Component):
-        return given.spec()
-    if isinstance(given, Settings):
-        return given.model_dump(mode="json", exclude_none=True)
-    if isinstance(given, Mapping):
-        return {str(name): _plain(value) for name, value in given.items()}
-    if isinstance(given, list | tuple):
-        return [_plain(value) for value in given]
-    if isinstance(given, Path):
-        return str(given)
-    if hasattr(given, "tolist"):
-        return given.tolist()
-    return given
+def change(document: Document, changes: Mapping[str, Any]) -> None:
+    """Set dotted keys in a document; a new name keeps the settings that the new member knows, and drops the others.
+
+    A whole component is set first, then its name, then its settings, in whatever order they are given.
+
+    Examples
+    --------
+    >>> document = Document({"method": {"name": "dadao", "gamma": 0.1}})
+    >>> change(document, {"method.name": "gossip"})
+    >>> document.data
+    {'method': {'name': 'gossip'}}
+    """
+    for key in sorted(changes, key=lambda key: (key.count("."), not key.endswith(".name"))):
+        document.set(key, plain(changes[key]))
+        if key.endswith(".name") and isinstance(document.data, dict):
+            _forget_strangers(document.data, key.removesuffix(".name"))
 
 
 def _forget_strangers(data: dict[str, Any], key: str) -> None:

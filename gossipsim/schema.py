@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from gossipsim.component import Component
 from gossipsim.contenders import HOW_TO_TALK, LONGEST_LABEL
+from gossipsim.errors import ScenarioError
 from gossipsim.manual import descriptions
 from gossipsim.methods.base import _read_matrix, _StoredArray
 from gossipsim.metrics import Metric
@@ -22,6 +23,10 @@ USER_CLASS = r"\.py:[A-Za-z_]\w*$"
 
 class _Generator(GenerateJsonSchema):
     """Writes a family as the choice of its members, and adds what docstrings say."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._inside: set[type[Component]] = set()
 
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
         if schema["type"] != "function-before":
@@ -46,7 +51,8 @@ class _Generator(GenerateJsonSchema):
             if name in properties:
                 properties[name].setdefault("description", text)
         for inner in properties.values():
-            inner.pop("title", None)
+            if "oneOf" not in inner:  # the title of a choice is the name of its family
+                inner.pop("title", None)
         if issubclass(cls, Component):
             found["description"] = cls.summary()
             implied = [key for key, name in cls.shorthand.items() if name == cls.name]
@@ -55,6 +61,15 @@ class _Generator(GenerateJsonSchema):
         return found
 
     def _family(self, family: type[Component]) -> JsonSchemaValue:
+        if family in self._inside:  # a topology made of topologies: the inner ones are checked when they are read
+            return {"title": family.kind, "oneOf": [{"type": "string"}, {"type": "object"}]}
+        self._inside.add(family)
+        try:
+            return self._choice(family)
+        finally:
+            self._inside.remove(family)
+
+    def _choice(self, family: type[Component]) -> JsonSchemaValue:
         members = [member for _, member in sorted(family.registry.items())]
         bare = [{"const": m.name, "description": m.summary()} for m in members if not _needs(m)]
         own = {"type": "string", "pattern": USER_CLASS}
@@ -63,11 +78,25 @@ class _Generator(GenerateJsonSchema):
             "description": f"A {family.kind}: its name, or a mapping with its name and its settings.",
             "oneOf": [
                 *bare,
+                *_number(family),
                 {**own, "description": f"A {family.kind} of your own, such as mine.py:Mine."},
                 *(self.generate_inner(member.__pydantic_core_schema__) for member in members),
                 {"type": "object", "properties": {"name": own}, "required": ["name"]},
             ],
         }
+
+
+def _number(family: type[Component]) -> list[dict[str, Any]]:
+    """Return the schema of the plain number that a family reads as one of its members, such as a probability; or nothing."""
+
+    def reads(number: float) -> bool:
+        try:
+            family.parse(number)
+        except ScenarioError:
+            return False
+        return True
+
+    return [{"type": "number", "minimum": 0} | ({} if reads(2.0) else {"maximum": 1})] if reads(0.5) else []
 
 
 def _needs(member: type[Component]) -> bool:
@@ -138,4 +167,6 @@ def settings_schema(member: type[BaseModel]) -> dict[str, Any]:
     >>> settings_schema(Wire)["properties"]["float_bits"]["maximum"]
     128
     """
-    return member.model_json_schema(schema_generator=_Generator)
+    found = member.model_json_schema(schema_generator=_Generator)
+    own = found.get("$ref", "").rpartition("/")[2]  # a class that can hold itself stands among its own definitions
+    return {**found["$defs"][own], "$defs": found["$defs"]} if own else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 import threading
@@ -131,6 +132,7 @@ def _loop(
                 places = places[len(records.time) :] if axis == "until" else _ahead(places, engine, axis)
                 if not recorder.finite:
                     engine.check()
+                    recorder.check(engine)
                 if pause(engine):
                     recorder.record(engine, engine.state.now)
                     return "interrupted", {}
@@ -150,6 +152,7 @@ def _loop(
         if recorder.error > goal:
             recorder.record(engine, engine.state.now if at_end else schedule.limits.until)
         engine.check()
+        recorder.check(engine)
     except Diverged as fault:
         if fault.records is not None:
             recorder.add(engine, fault.records)
@@ -256,6 +259,14 @@ class _Recorder:
         """Whether the newest record is finite."""
         return bool(np.isfinite(self.error) and np.isfinite(self.parts[-1].values[-1]).all())
 
+    def check(self, engine: Engine) -> None:
+        """Raise `Diverged` when the error is too large for a number although the state is not, at the newest record."""
+        if not np.isfinite(self.error):
+            t = float(self.parts[-1].time[-1])
+            with np.errstate(all="ignore"):
+                far = np.abs(engine.measure(t, self.world.target)[0] - self.world.target).max(axis=1)
+            raise Diverged(int(far.argmax()), t)
+
     def forget_after(self, t: float) -> None:
         """Drop the records later than t."""
         whole = Records.join(self.parts)
@@ -294,6 +305,7 @@ def _meta(world: World, engine: Engine, preparing: float, running: float) -> dic
         "engine": engine.name,
         "wall_time": {"preparing": preparing, "running": running},
         "events": counts.events,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
         "nodes": facts.n,
         "edges": world.graph.m,
@@ -303,7 +315,7 @@ def _meta(world: World, engine: Engine, preparing: float, running: float) -> dic
         "rates": {
             "name": world.scenario.rates.name,
             "total": facts.total_rate,
-            "certificate": world.scenario.rates.certificate(world.graph),
+            "certificate": world.scenario.rates.certificate(world.graph) if world.changing is None else None,
         },
         "constants": world.constants,
         "warnings": world.warnings,

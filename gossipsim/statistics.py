@@ -125,6 +125,7 @@ def _corrected(
     bias = ndtri(below)
     without = np.array([statistic(np.delete(x, i)) for i in range(len(x))])
     gaps = without.mean() - without
+    gaps /= np.abs(gaps).max() or 1.0  # the acceleration is a ratio: scaled, squares of huge values do not overflow
     spread = (gaps**2).sum() ** 1.5
     acceleration = (gaps**3).sum() / (6.0 * spread) if spread > 0.0 else 0.0
     shifted = bias + ndtri(tails)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -17,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gossipsim.document import yaml_text
 from gossipsim.errors import ScenarioError, shown
-from gossipsim.folders import require_free
-from gossipsim.sweep_content import yaml_text
+from gossipsim.folders import require_free, write_whole
 from gossipsim.sweep_plan import Plan, Run
 from gossipsim.trace import COUNTS
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 1
+_AS_SAVED = "files as they were saved; --resume runs what is not whole again"
 _KINDS = {"format": int, "gossipsim": str, "sources": str, "kinds": dict, "runs": list, "given": dict}
 
 
@@ -47,6 +47,8 @@ class Outcome:
         As of a `Trace`.
     lasting : bool
         Whether the same would come of it again; what is not, such as a lack of memory, is tried again on resuming.
+    final : dict of ndarray
+        As of a `Trace`, when it was to be kept.
     """
 
     status: str
@@ -54,6 +56,7 @@ class Outcome:
     columns: dict[str, NDArray[Any]] = field(default_factory=dict)
     meta: dict[str, Any] = field(default_factory=dict)
     lasting: bool = True
+    final: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def metrics(self) -> list[str]:
@@ -116,16 +119,25 @@ class Store:
             "format": FORMAT, "run": run.id, "setting": run.setting, "values": run.values, "seed": run.seed,
             "status": outcome.status, "sentence": outcome.sentence, "lasting": outcome.lasting,
             "scenario": None if run.scenario is None else run.scenario.mapping(),
-            "meta": _finite(outcome.meta), "trace": None,
+            "meta": _finite(outcome.meta), "trace": None, "final": None,
         }  # fmt: skip
         if outcome.columns:
             raw = parquet(table_of(self.plan.kinds, [(run, outcome)]))
             write_whole(self.folder / "runs" / f"{run.id}.parquet", raw)
             record["trace"] = _digest(raw)
+        if outcome.final:
+            stream = io.BytesIO()
+            np.savez(stream, **outcome.final)  # type: ignore[arg-type]
+            raw = stream.getvalue()
+            write_whole(self.folder / "runs" / f"{run.id}.npz", raw)
+            record["final"] = _digest(raw)
         write_whole(self.folder / "runs" / f"{run.id}.json", _sealed(record))
 
-    def finished(self) -> tuple[dict[str, Outcome], list[str]]:
-        """Return what came of the runs that need no repetition, by id, and the faults of files that are not whole."""
+    def finished(self, keep_final: bool = False) -> tuple[dict[str, Outcome], list[str]]:
+        """Return what came of the runs that need no repetition, by id, and the faults of files that are not whole.
+
+        A run whose final state is wanted and was not kept is repeated.
+        """
         found, faults = {}, []
         for run in self.plan.runs:
             if (self.folder / "runs" / f"{run.id}.json").exists():
@@ -134,7 +146,7 @@ class Store:
                 except ScenarioError as fault:
                     faults.append(str(fault))
                     continue
-                if outcome.lasting:
+                if outcome.lasting and (outcome.final or not outcome.columns or not keep_final):
                     found[run.id] = outcome
         return found, faults
 
@@ -228,20 +240,26 @@ def read_outcome(folder: Path, run: str) -> Outcome:
         A file that is missing, damaged, changed or not ours.
     """
     place = folder / "runs" / f"{run}.json"
-    allowed = "files as they were saved; --resume runs what is not whole again"
     record = _opened(place)
     if record is None or record.get("run") != run:
-        raise ScenarioError("is missing, damaged or not a run of gossipsim", file=place, allowed=allowed)
+        raise ScenarioError("is missing, damaged or not a run of gossipsim", file=place, allowed=_AS_SAVED)
     if record["format"] > FORMAT:
         raise ScenarioError(f"was written in format {record['format']}", file=place, allowed=f"up to {FORMAT}")
     columns: dict[str, NDArray[Any]] = {}
     if record["trace"] is not None:
-        place = place.with_suffix(".parquet")
-        raw = place.read_bytes() if place.is_file() else b""
-        if _digest(raw) != record["trace"]:
-            raise ScenarioError("is missing, damaged or was changed", file=place, allowed=allowed)
-        columns = _columns(raw, len(record["values"]) + 2)
-    return Outcome(record["status"], record["sentence"], columns, record["meta"], record["lasting"])
+        columns = _columns(_checked(place.with_suffix(".parquet"), record["trace"]), len(record["values"]) + 2)
+    final: dict[str, NDArray[Any]] = {}
+    if record.get("final") is not None:
+        with np.load(io.BytesIO(_checked(place.with_suffix(".npz"), record["final"]))) as arrays:
+            final = dict(arrays)
+    return Outcome(record["status"], record["sentence"], columns, record["meta"], record["lasting"], final)
+
+
+def _checked(place: Path, digest: str) -> bytes:
+    raw = place.read_bytes() if place.is_file() else b""
+    if _digest(raw) != digest:
+        raise ScenarioError("is missing, damaged or was changed", file=place, allowed=_AS_SAVED)
+    return raw
 
 
 def _columns(raw: bytes, first: int) -> dict[str, NDArray[Any]]:
@@ -250,31 +268,6 @@ def _columns(raw: bytes, first: int) -> dict[str, NDArray[Any]]:
 
     table = pq.read_table(pa.BufferReader(raw))
     return {name: table[name].to_numpy() for name in table.column_names[first:]}
-
-
-def write_whole(path: Path, raw: bytes) -> None:
-    """Write a file, or nothing; what stood there before is replaced at once.
-
-    Raises
-    ------
-    ScenarioError
-        The place cannot be written.
-    """
-    draft = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".draft", dir=path.parent)
-        draft = Path(name)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(raw)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.chmod(0o644)
-        draft.replace(path)
-    except OSError as fault:
-        raise ScenarioError(f"cannot be written: {(fault.strerror or str(fault)).lower()}", file=path) from None
-    finally:
-        if draft is not None:
-            draft.unlink(missing_ok=True)
 
 
 def _same_sweep(folder: Path, manifest: Mapping[str, Any], resume: bool) -> None:

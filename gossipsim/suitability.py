@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
+from gossipsim.changing import Changing
+from gossipsim.churn import Churn, Failure
 from gossipsim.errors import Refused
+from gossipsim.facts import Facts
 from gossipsim.graph import Graph
+from gossipsim.law import Trace
 from gossipsim.methods.base import Method
 from gossipsim.problems.base import Objective
 from gossipsim.scenario import Scenario
@@ -29,14 +35,22 @@ def suits(scenario: Scenario, graph: Graph) -> None:
         raise Refused(f"problem {scenario.problem.name} has no samples that `sampling.batch` could draw")
     if scenario.clocks.trace is not None and method.talks in {"round", "route"}:
         raise Refused(f"{name} works in rounds or hops, and a recording holds gradients and exchanges")
-    if scenario.fleet.compute is not None and method.computes in {"never", "exchange"} and method.talks != "round":
-        raise Refused(f"{name} computes within an exchange or not at all, and `fleet.compute` has no place in it")
+    if method.computes in {"never", "exchange"} and method.talks != "round":
+        for key in ("compute", "speeds"):
+            if getattr(scenario.fleet, key) is not None:
+                raise Refused(f"{name} computes within an exchange or not at all, and `fleet.{key}` has no place in it")
     still = scenario.fleet.duration(method.computes).mean == 0.0 and scenario.wire.latency.mean == 0.0
+    still = still and scenario.wire.delays is None
     if still and method.talks != "clock":
         raise Refused(f"what {name} does would take no time: give fleet.compute or wire.latency")
     wire, fleet, alone = scenario.wire, scenario.fleet, method.talks == "route"
     if alone and (wire.loss.mean > 0.0 or not fleet.steady):
         raise Refused(f"{name} has one token, which would be lost with its message or with the node that holds it")
+    if alone and (wire.delays is not None or fleet.speeds is not None or isinstance(fleet.compute, Trace)):
+        raise Refused(
+            f"{name} takes its hops from a clock that does not know where the token is: no delays of links, no speeds or"
+            " traces of nodes"
+        )
     if not fleet.steady and scenario.run.rounds is not None:
         raise Refused("with nodes that come and go, give run.time instead of run.rounds")
     if scenario.compressor is not None and (wire.bandwidth or wire.uplink or wire.service):
@@ -49,6 +63,51 @@ def suits(scenario: Scenario, graph: Graph) -> None:
         )
     if scenario.clocks.trace is not None and not (wire.ideal and fleet.steady):
         raise Refused("a recording holds what happened: it runs on an ideal network, with all nodes present")
+
+
+def suits_changing(method: Method, changing: Changing, facts: Facts) -> None:
+    """Refuse, in one sentence, a method that cannot serve a graph that changes.
+
+    Raises
+    ------
+    Refused
+    """
+    if method.when_changing is None:
+        raise Refused(f"{method.name} is defined by neighbours that stay the same, and this graph changes")
+    if method.wishes(facts) is not None:
+        raise Refused(f"{method.name} pairs first available neighbours, and needs a graph that stays the same")
+    if method.talks == "partner" and not all(graph.degree.all() for graph in changing.graphs):
+        raise Refused(f"{method.name} needs a neighbour whenever a node ends, and some graph leaves a node alone")
+    changing.require(all(isfinite(value) for value in method.constants(facts).values()))
+
+
+def caveats(scenario: Scenario) -> list[str]:
+    """Return what losses and absences do to the limit of the scenario's method, in sentences; none when they only cost time.
+
+    Examples
+    --------
+    >>> scenario = Scenario.parse({
+    ...     "topology": {"name": "cycle", "n": 4},
+    ...     "problem": {"name": "quadratic", "dim": 2},
+    ...     "method": "extra",
+    ...     "fleet": {"churn": {"up": 8.0, "down": 2.0, "state": "lost"}},
+    ...     "run": {"time": 1},
+    ... })
+    >>> caveats(scenario)
+    ['a node that returns with another state than its own changes sums that the limit depends on']
+    """
+    method, fleet = scenario.method, scenario.fleet
+    absences: list[Churn | Failure] = list(fleet.failures) if fleet.churn is None else [fleet.churn, *fleet.failures]
+    found = []
+    if scenario.wire.loss.mean > 0.0:
+        found.append(method.when_lost)
+    elif absences:
+        found.append(method.when_lost if method.when_away is None else method.when_away)
+    if any(absence.state != "kept" for absence in absences):
+        found.append("a node that returns with another state than its own changes sums that the limit depends on")
+    if any(failure.until is None for failure in fleet.failures):
+        found.append("nodes that never return keep their part of every sum, and the others settle without them")
+    return [sentence for sentence in found if sentence]
 
 
 def needs_inverse(method: Method, objective: Objective) -> str | None:

@@ -100,9 +100,9 @@ def _finite(value: Any) -> Any:
 
 def as_text(found: dict[str, Any]) -> str:
     """Return the facts as lines of two columns."""
-    lines = _lines(found)
-    width = max(len(name) for name, _ in lines)
-    return "\n".join(f"{name:{width}}  {text}" for name, text in lines)
+    rows = lines(found)
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {text}" for name, text in rows)
 
 
 def as_table(found: dict[str, Any]) -> Table:
@@ -113,15 +113,16 @@ def as_table(found: dict[str, Any]) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, text in _lines(found):
+    for name, text in lines(found):
         table.add_row(name, Text(text))
     return table
 
 
-def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+def lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the facts as names and texts."""
     wall = found["wall_time"]
     lost = f", {found['lost']:,} lost" if found["lost"] else ""
-    lines = [
+    rows = [
         ("scenario", f"{found['name']}, seed {found['seed']}"),
         ("method", f"{found['method']} on {found['problem']}, d = {found['dim']}"),
         ("graph", f"{found['topology']}, n = {found['nodes']:,}, m = {found['edges']:,}"),
@@ -130,21 +131,21 @@ def _lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("work", f"{found['gradients']:,} gradients, {found['activations']:,} exchanges"),
         ("traffic", f"{found['messages']:,} messages{lost}, {bits(found['bits'])}"),
     ]
-    lines += [("warning", text) for text in found["warnings"]]
+    rows += [("warning", text) for text in found["warnings"]]
     certificate = (found["rates"] or {}).get("certificate")
     if certificate:
-        lines.append(("rates", _certified(found["rates"]["total"], certificate)))
-    lines += [(name, f"{_number(ends['first'])} -> {_number(ends['last'])}") for name, ends in found["metrics"].items()]
+        rows.append(("rates", _certified(found["rates"]["total"], certificate)))
+    rows += [(name, f"{_number(ends['first'])} -> {_number(ends['last'])}") for name, ends in found["metrics"].items()]
     if found["optimum"]:
-        lines.append(("optimum", f"|grad f(x*)| = {_number(found['optimum']['residual'])}, {found['optimum']['how']}"))
+        rows.append(("optimum", f"|grad f(x*)| = {_number(found['optimum']['residual'])}, {found['optimum']['how']}"))
     if found["promise"]:
-        lines.append(("decay", _decay(found["promise"])))
-    lines.append(
+        rows.append(("decay", _decay(found["promise"])))
+    rows.append(
         ("wall time", f"{wall['running']:.2f} s running, {wall['preparing']:.2f} s preparing, engine {found['engine']}")
     )
     if found["saved"]:
-        lines.append(("saved in", found["saved"]))
-    return lines
+        rows.append(("saved in", found["saved"]))
+    return rows
 
 
 def _status(found: dict[str, Any]) -> str:

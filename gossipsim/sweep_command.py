@@ -42,6 +42,7 @@ def sweep(
     engine: Annotated[str, typer.Option(metavar="auto|compiled|processes", help="What runs it.")] = "auto",
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where it goes [results/NAME-sweep].")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep that was stopped.")] = False,
+    keep_final: Annotated[bool, typer.Option("--keep-final", help="Keep the final state of every node too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> int:
@@ -60,7 +61,7 @@ def sweep(
         with telling(asked.name, quiet=quiet) as progress:
             found = run_plan(
                 asked, backend=backend, jobs=jobs, address=address, out=folder, resume=resume, progress=progress,
-                engine=engine, remark=_remark,
+                engine=engine, keep_final=keep_final, remark=_remark,
             )  # fmt: skip
     except Interrupted as stop:
         done = len(stop.trace.outcomes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -13,8 +12,11 @@ from typing import Any
 
 from gossipsim.scenario import Scenario
 
-_NO_RESULT = ("cli", "__main__", "manual", "schema", "progress", "plot", "summary", "statistics", "store", "sweeps")
-_ENDINGS = ("_plot", "_command", "_summary", "_plan", "_runner", "_progress")
+_NO_RESULT = (
+    "cli", "__main__", "manual", "schema", "progress", "plot", "results", "html_report", "report_content", "report_page",
+    "event_export", "summary", "statistics", "store", "sweeps",
+)  # fmt: skip
+_ENDINGS = ("_plot", "_command", "_summary", "_plan", "_runner", "_progress", "_part", "_xarray")
 
 
 def content(scenario: Scenario | None, refusal: str, values: Mapping[str, Any], sources: str) -> str:
@@ -74,16 +76,3 @@ def sources_digest() -> str:
         if stem not in _NO_RESULT and not stem.endswith(_ENDINGS):
             digest.update(f"{place}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:24]
-
-
-def yaml_text(given: Mapping[str, Any]) -> str:
-    """Return plain data as YAML that `gossipsim sweep` reads."""
-    from ruamel.yaml import YAML
-
-    writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = None
-    writer.width = 120
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    text = io.StringIO()
-    writer.dump(given, text)
-    return text.getvalue()

@@ -11,10 +11,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from gossipsim.component import plain
 from gossipsim.contenders import contenders
 from gossipsim.document import Document
 from gossipsim.errors import ScenarioError, nearest, shown
-from gossipsim.scenario import Scenario, _forget_strangers, _plain
+from gossipsim.scenario import Scenario, change
 from gossipsim.sweep_content import absolute, content, sources_digest
 
 MODES = ("product", "zip")
@@ -129,10 +130,7 @@ def plan(
             f"given {shown(mode)}", key=("mode",), allowed=" or ".join(MODES), hint=nearest(mode, MODES)
         )
     numbers = _seeds(block.get("seeds", DEFAULT_SEEDS) if seeds is None else seeds)
-    for key, value in _plain(dict(overrides or {})).items():
-        document.set(key, value)
-        if key.endswith(".name"):
-            _forget_strangers(data, key.removesuffix(".name"))
+    change(document, overrides or {})
     _check_methods(data, asked)
     settings = list(_settings(document, asked, mode, origin))
     columns = [key for key in dict.fromkeys(["method", *asked]) if any(key in values for values, _, _ in settings)]
@@ -181,14 +179,14 @@ def _values(key: str, values: Any, origin: str) -> list[Any]:
     if key.startswith("methods"):
         allowed = "the entries of `methods` in the file, or keys such as method.name"
         raise ScenarioError(f"given {key!r}", file=origin, allowed=allowed)
-    plain = _plain(list(values)) if isinstance(values, Iterable) and not isinstance(values, str | Mapping) else values
-    if not isinstance(plain, list) or not plain:
+    listed = plain(list(values)) if isinstance(values, Iterable) and not isinstance(values, str | Mapping) else values
+    if not isinstance(listed, list) or not listed:
         raise ScenarioError(f"{key}: given {shown(values)}", file=origin, allowed="a list with at least one value")
-    labels = [_label(value) for value in plain]
+    labels = [_label(value) for value in listed]
     twice = next((label for k, label in enumerate(labels) if label in labels[:k]), None)
     if twice is not None:
         raise ScenarioError(f"{key}: {shown(twice)} is given twice", file=origin, allowed="every value once")
-    return plain
+    return listed
 
 
 def _seeds(given: Any) -> list[int]:
@@ -274,11 +272,7 @@ def _placed(fault: ScenarioError, origin: str, asked: Iterable[str]) -> Scenario
 def _built(document: Document, changes: Mapping[str, Any]) -> list[tuple[int, dict[str, Any], Scenario | None, str]]:
     """Return place, values, scenario and refusal of every method with these changes."""
     here = _copy(document)
-    # A whole component comes first, then its name, then its settings, whatever the order in which they were given.
-    for key in sorted(changes, key=lambda key: (key.count("."), not key.endswith(".name"))):
-        here.set(key, deepcopy(changes[key]))
-        if key.endswith(".name"):
-            _forget_strangers(here.data, key.removesuffix(".name"))
+    change(here, changes)
     values = {key: _label(value) for key, value in changes.items()}
     if "methods" not in here.data:
         return [(0, values, Scenario.from_document(here), "")]

@@ -51,7 +51,7 @@ def draw_bands(
         allowed, hint = ", ".join(SPREADS), nearest(spread, SPREADS)
         raise ScenarioError(f"given {shown(spread)}", key=("spread",), allowed=allowed, hint=hint)
     metric = chosen(sweep, y)
-    key = _coloured(sweep, colour)
+    key = colour_key(sweep, colour)
     others = [name for name in sweep.keys if name != key]
     panels: dict[str, list[Band]] = {}
     for band in bands(sweep, metric, x, spread):
@@ -82,7 +82,14 @@ def draw_bands(
     return figure
 
 
-def _coloured(sweep: Sweep, colour: str | None) -> str | None:
+def colour_key(sweep: Sweep, colour: str | None) -> str | None:
+    """Return the varied key whose values have colours: the one given, or the method, or the first.
+
+    Raises
+    ------
+    ScenarioError
+        A key that is not varied.
+    """
     if colour is not None and colour not in sweep.keys:
         hint = nearest(colour, sweep.keys)
         raise ScenarioError(f"{shown(colour)} is not varied", key=("colour",), allowed=", ".join(sweep.keys), hint=hint)

@@ -8,8 +8,9 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
+from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -25,12 +26,15 @@ SECONDS_AT_ONCE = 1.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
+Work = Callable[[Sequence[Run]], list[tuple[Outcome | None, float]]]
+
+
 class Pool(Protocol):
     """Workers that compute batches of runs."""
 
     size: int
 
-    def submit(self, runs: Sequence[Run], engine: str) -> Any:
+    def submit(self, work: Work, runs: Sequence[Run]) -> Any:
         """Begin a batch; return its future."""
 
     def first(self, futures: Sequence[Any]) -> list[Any]:
@@ -50,6 +54,7 @@ def compute(
     jobs: int | None = None,
     address: str | None = None,
     engine: str = "auto",
+    keep_final: bool = False,
 ) -> Iterator[tuple[Run, Outcome]]:
     """Yield every run with what came of it, as soon as it is known, in no particular order.
 
@@ -65,6 +70,8 @@ def compute(
         Scheduler of a Dask cluster, such as tcp://host:8786 (default: a cluster on this machine).
     engine : {"auto", "compiled", "processes"}
         As for `simulate`.
+    keep_final : bool
+        Whether the final states are part of what came of a run.
 
     Raises
     ------
@@ -76,9 +83,10 @@ def compute(
     check(backend, jobs)
     if not runs:
         return
+    work = partial(run_batch, engine=engine, keep_final=keep_final)
     if backend == "serial":
         for run in runs:
-            outcome, _ = run_batch([run], engine)[0]
+            outcome, _ = work([run])[0]
             if outcome is None:
                 raise KeyboardInterrupt
             yield run, outcome
@@ -87,7 +95,7 @@ def compute(
     pool: Pool = Processes(size) if backend == "loky" else Cluster(address, jobs if address else size)
     finished = False
     try:
-        yield from _spread(runs, pool, engine)
+        yield from _spread(runs, pool, work)
         finished = True
     finally:
         pool.close(now=not finished)
@@ -102,7 +110,7 @@ def check(backend: str, jobs: int | None) -> None:
         raise ScenarioError(f"given {jobs}", key=("jobs",), allowed="at least 1")
 
 
-def _spread(runs: Sequence[Run], pool: Pool, engine: str) -> Iterator[tuple[Run, Outcome]]:
+def _spread(runs: Sequence[Run], pool: Pool, work: Work) -> Iterator[tuple[Run, Outcome]]:
     """Keep every worker busy, and have each piece of machine code compiled by one of them only."""
     queues: dict[str, deque[Run]] = {}
     for run in runs:
@@ -114,12 +122,12 @@ def _spread(runs: Sequence[Run], pool: Pool, engine: str) -> Iterator[tuple[Run,
     ready: list[tuple[Run, Outcome]] = []
     while flying or suspects or any(queues.values()):
         if suspects and not flying:
-            flying[pool.submit([suspects[0]], engine)] = [suspects[0]]
+            flying[pool.submit(work, [suspects[0]])] = [suspects[0]]
         while not suspects and len(flying) < pool.size and any(queues.values()):
             code = _next(queues, compiled, {_code(batch[0]) for batch in flying.values()})
             share = -(-len(queues[code]) // (2 * pool.size))
             batch = _batch(queues[code], seconds, share)
-            flying[pool.submit(batch, engine)] = batch
+            flying[pool.submit(work, batch)] = batch
         yield from ready  # what is done with them, such as writing files, is done while the workers run
         ready = []
         for future in pool.first(list(flying)):
@@ -181,7 +189,7 @@ def _code(run: Run) -> str:
     return f"{scenario.method.name} {scenario.problem.name} {compressor}"
 
 
-def run_batch(runs: Sequence[Run], engine: str) -> list[tuple[Outcome | None, float]]:
+def run_batch(runs: Sequence[Run], engine: str, keep_final: bool = False) -> list[tuple[Outcome | None, float]]:
     """Compute runs one after the other; return what came of each, None when interrupted, and its seconds."""
     import scipy.linalg  # noqa: F401  (its library has threads of its own, which the next line must find)
     from threadpoolctl import threadpool_limits
@@ -191,11 +199,11 @@ def run_batch(runs: Sequence[Run], engine: str) -> list[tuple[Outcome | None, fl
     with threadpool_limits(1):
         for run in runs:
             began = time.perf_counter()
-            found.append((_outcome(run, engine), time.perf_counter() - began))
+            found.append((_outcome(run, engine, keep_final), time.perf_counter() - began))
     return found
 
 
-def _outcome(run: Run, engine: str) -> Outcome | None:
+def _outcome(run: Run, engine: str, keep_final: bool) -> Outcome | None:
     if run.scenario is None:
         return Outcome("refused", run.refusal)
     try:
@@ -212,7 +220,8 @@ def _outcome(run: Run, engine: str) -> Outcome | None:
     if trace.status == "diverged":
         where = trace.meta["diverged"]
         sentence = f"the state of node {where['node']} stopped being finite at time {where['time']:.6g}"
-    return Outcome(trace.status, sentence, dict(trace.columns), dict(trace.meta))
+    final = dict(trace.final) if keep_final else {}
+    return Outcome(trace.status, sentence, dict(trace.columns), dict(trace.meta), final=final)
 
 
 def _begin_worker(parent: int) -> None:
@@ -244,9 +253,9 @@ class Processes:
             env=dict.fromkeys(_THREADS, "1"),
         )
 
-    def submit(self, runs: Sequence[Run], engine: str) -> Any:
+    def submit(self, work: Work, runs: Sequence[Run]) -> Any:
         """Begin a batch."""
-        return self._pool.submit(run_batch, runs, engine)
+        return self._pool.submit(work, runs)
 
     def first(self, futures: Sequence[Any]) -> list[Any]:
         """Wait for a batch."""
@@ -300,9 +309,9 @@ class Cluster:
                 raise ScenarioError(said, key=("address",), allowed="workers with the same sources installed")
         return sum(self._client.nthreads().values())
 
-    def submit(self, runs: Sequence[Run], engine: str) -> Any:
+    def submit(self, work: Work, runs: Sequence[Run]) -> Any:
         """Begin a batch."""
-        return self._client.submit(run_batch, runs, engine, pure=False)
+        return self._client.submit(work, runs, pure=False)
 
     def first(self, futures: Sequence[Any]) -> list[Any]:
         """Wait for a batch."""

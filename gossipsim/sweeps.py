@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gossipsim.component import plain
 from gossipsim.document import Document
-from gossipsim.errors import Interrupted, ScenarioError, nearest, shown
-from gossipsim.scenario import Scenario, _plain
+from gossipsim.errors import Interrupted
+from gossipsim.scenario import Scenario
 from gossipsim.simulation import Progress
 from gossipsim.store import Outcome, Store, read_manifest, read_outcome, runs_of, table_of
+from gossipsim.sweep_part import part
 from gossipsim.sweep_plan import Plan, Run, plan
 from gossipsim.sweep_progress import Teller
 from gossipsim.sweep_runner import check, compute
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from matplotlib.figure import Figure
+    from xarray import Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,19 +117,7 @@ class Sweep:
         ScenarioError
             A key that is not varied, or a value that no setting has.
         """
-        runs = list(self.runs)
-        for name, wanted in values.items():
-            key = name.replace("__", ".")
-            if key not in [*self.keys, "seed"]:
-                hint = nearest(key, self.keys)
-                raise ScenarioError(f"{shown(key)} is not varied", allowed=", ".join([*self.keys, "seed"]), hint=hint)
-            some = wanted if isinstance(wanted, list | tuple | range) else [wanted]
-            have = list(dict.fromkeys(run.values[key] if key in self.kinds else run.seed for run in runs))
-            runs = [run for run in runs if (run.values[key] if key in self.kinds else run.seed) in some]
-            if not runs:
-                raise ScenarioError(f"no run has {key} = {shown(wanted)}", allowed=", ".join(map(str, have)))
-        outcomes = {run.id: self.outcomes[run.id] for run in runs if run.id in self.outcomes}
-        return Sweep(self.given, self.kinds, runs, outcomes)
+        return part(self, values)
 
     def arrow(self) -> pa.Table:
         """Return all records as one Arrow table, as in `sweep.parquet`."""
@@ -220,6 +211,26 @@ class Sweep:
 
         return draw_bands(self, x, y, colour, spread)
 
+    def pareto(self, x: str = "time", y: str = "bits", goal: float | None = None, colour: str | None = None) -> Figure:
+        """Draw two costs of a goal against each other, a point per setting; see `gossipsim.pareto_plot.pareto_of_sweep`."""
+        from gossipsim.pareto_plot import pareto_of_sweep
+
+        return pareto_of_sweep(self, x, y, goal, colour=colour)
+
+    def heat_map(
+        self, x: str | None = None, y: str | None = None, value: str | None = None, goal: float | None = None
+    ) -> Figure:
+        """Draw a median for all values of two keys; see `gossipsim.heat_map_plot.draw_heat_map`."""
+        from gossipsim.heat_map_plot import draw_heat_map
+
+        return draw_heat_map(self, x, y, value, goal)
+
+    def to_xarray(self) -> Dataset:
+        """Return all records on the grid of the varied keys; see `gossipsim.sweep_xarray.to_xarray`."""
+        from gossipsim.sweep_xarray import to_xarray
+
+        return to_xarray(self)
+
     def __repr__(self) -> str:
         counts: dict[str, int] = {}
         for run in self.runs:
@@ -243,6 +254,7 @@ def sweep(
     resume: bool = False,
     progress: Progress | None = None,
     engine: str = "auto",
+    keep_final: bool = False,
 ) -> Sweep:
     """Run a scenario with all values of some keys and with many seeds, on all cores or on a cluster.
 
@@ -273,6 +285,8 @@ def sweep(
         Called with the fraction done and a short text.
     engine : {"auto", "compiled", "processes"}
         As for `simulate`.
+    keep_final : bool
+        Whether to keep the final state of every node too, as `outcome.final`.
 
     Returns
     -------
@@ -289,11 +303,12 @@ def sweep(
     if isinstance(scenario, str | Path):
         document = Document.load(scenario)
     else:
-        document = Document(scenario.mapping() if isinstance(scenario, Scenario) else _plain(scenario))
+        document = Document(scenario.mapping() if isinstance(scenario, Scenario) else plain(scenario))
     asked = plan(document, vary, mode, seeds)
     return run_plan(
-        asked, backend=backend, jobs=jobs, address=address, out=out, resume=resume, progress=progress, engine=engine
-    )
+        asked, backend=backend, jobs=jobs, address=address, out=out, resume=resume, progress=progress, engine=engine,
+        keep_final=keep_final,
+    )  # fmt: skip
 
 
 def run_plan(
@@ -306,6 +321,7 @@ def run_plan(
     resume: bool = False,
     progress: Progress | None = None,
     engine: str = "auto",
+    keep_final: bool = False,
     remark: Callable[[str], None] = lambda text: None,
 ) -> Sweep:
     """Run what a plan asks for; `remark` is told of damaged files that are run again. See `sweep`."""
@@ -313,13 +329,13 @@ def run_plan(
     store = None if out is None else Store.open(out, asked, resume=resume)
     outcomes: dict[str, Outcome] = {}
     if store is not None:
-        outcomes, faults = store.finished()
+        outcomes, faults = store.finished(keep_final)
         for fault in faults:
             remark(f"{fault}; it is run again")
     waiting = [run for run in asked.runs if run.id not in outcomes]
     tell = Teller(len(asked.runs), len(outcomes), progress)
     try:
-        for run, outcome in compute(waiting, backend, jobs=jobs, address=address, engine=engine):
+        for run, outcome in compute(waiting, backend, jobs=jobs, address=address, engine=engine, keep_final=keep_final):
             if store is not None:
                 store.write(run, outcome)
             outcomes[run.id] = outcome

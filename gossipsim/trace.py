@@ -71,6 +71,19 @@ class Trace:
 
         return draw([self], x=x, y=y, ax=ax)
 
+    def plot_graph(self) -> Figure:
+        """Draw the graph; where clocks of edges ring, edges are coloured by their exchanges per unit time."""
+        from gossipsim.plot import draw_graph
+        from gossipsim.world import World
+
+        world = World.build(self.scenario)
+        ticking = world.method.talks == "clock" and world.recorded is None
+        figure = draw_graph(world.graph, world.rates if ticking else None)
+        size = f"n = {world.graph.n:,}, m = {world.graph.m:,}"
+        rates = f", {self.scenario.rates.name} rates, total {world.rates.sum():.5g}" if ticking else ""
+        figure.axes[0].set_title(f"{self.scenario.topology.name}, {size}{rates}", fontsize="medium")
+        return figure
+
     def save(self, folder: str | Path, *, picture: bool = False) -> Path:
         """Write `scenario.yaml`, `trace.parquet`, `final.npz` and `meta.json` (and `trace.png`), all or nothing.
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
+from gossipsim.arrays import Floats
 from gossipsim.component import Positive, Settings
+from gossipsim.delays import Delays
 from gossipsim.errors import ScenarioError
 from gossipsim.family import Member
-from gossipsim.law import Constant, Law
+from gossipsim.law import Constant, Law, drawn
 from gossipsim.loss import Bernoulli, Loss
 from gossipsim.rows import Fields
+
+if TYPE_CHECKING:
+    from gossipsim.graph import Graph
 
 
 class Wire(Settings):
@@ -23,6 +29,8 @@ class Wire(Settings):
         Bits that one number takes on the wire (default 32; the simulation itself computes in 64).
     latency : law
         How long a message travels, a number or a law, in mean gradient times of a unit-rate node.
+    delays : delays, optional
+        What every directed link adds to the latency: a member of the family `delays`, such as a matrix from a file.
     bandwidth : float, optional
         Bits per unit of time on every directed link, one message after the other; unlimited without it.
     service : law, optional
@@ -44,6 +52,7 @@ class Wire(Settings):
 
     float_bits: Annotated[int, Field(ge=1, le=128)] = 32
     latency: Annotated[Law, Member] = Constant(value=0.0)
+    delays: Annotated[Delays, Member] | None = None
     bandwidth: Positive | None = None
     service: Annotated[Law, Member] | None = None
     uplink: Positive | None = None
@@ -55,13 +64,23 @@ class Wire(Settings):
         """Whether every message arrives at once."""
         instant = isinstance(self.latency, Constant) and self.latency.value == 0.0
         queues = self.bandwidth is not None or self.uplink is not None or self.service is not None
-        return instant and not queues and self.loss.mean == 0.0
+        return instant and self.delays is None and not queues and self.loss.mean == 0.0
 
     @model_validator(mode="after")
     def _one_service(self) -> Self:
+        drawn(self, "latency", "service")
         if self.service is not None and self.bandwidth is not None:
             raise ScenarioError("given together with bandwidth", key=("service",), allowed="the one or the other")
         return self
+
+    def link_delays(self, graph: Graph) -> Floats:
+        """Return what every directed link adds to the latency, `(2m,)`, in the order of `graph.nbr`."""
+        if self.delays is None:
+            return np.zeros(2 * graph.m)
+        try:
+            return self.delays.of(graph)
+        except ScenarioError as fault:
+            raise fault.under("delays") from None
 
     def message_bits(self, letter: Fields, dim: int) -> int:
         """Return the size in bits of one message with these fields, not compressed."""

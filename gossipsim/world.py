@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gossipsim.changing import Changing
 from gossipsim.churn import Presence, State
 from gossipsim.errors import Refused, ScenarioError
 from gossipsim.facts import Facts, Promise
 from gossipsim.graph import Graph
+from gossipsim.law import Constant, Exponential
 from gossipsim.methods.base import Method
 from gossipsim.mixing import Mixing, mixing_weights
 from gossipsim.problems.base import Objective
@@ -22,12 +24,18 @@ from gossipsim.rows import layout, zeros
 from gossipsim.scenario import Scenario
 from gossipsim.spectral import spectrum
 from gossipsim.start import Init
-from gossipsim.suitability import needs_inverse, suits
+from gossipsim.suitability import caveats, needs_inverse, suits, suits_changing
+from gossipsim.verb_check import check_verbs
 
 if TYPE_CHECKING:
     from gossipsim.engines.events import Source
 
 _MEMORY_SHARE = 0.8
+
+UNEVEN = (
+    "its theory knows nodes of equal speed; when speeds differ, a method that does not correct its gradients leans towards the"
+    " f_i of the fast nodes"
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class World:
     rates: NDArray[np.float64]
     facts: Facts
     recorded: Any = field(default=None, repr=False)
+    changing: Changing | None = field(default=None, repr=False)
 
     @classmethod
     def build(cls, scenario: Scenario) -> World:
@@ -67,36 +76,49 @@ class World:
         method = scenario.method
         with _under("topology"):
             graph = scenario.topology.build()
+        with _under("fleet"):
+            scenario.fleet.calls(graph, method.computes, scenario.fleet.speeds_of(graph, scenario.seed))
         suits(scenario, graph)
         with _under("problem"):
             objective = scenario.problem.build(graph.n - method.server, scenario.seed)
         _fits(graph, objective, method)
         compressor = scenario.compressor
-        mixing = Mixing(graph, mixing_weights(graph, scenario.mixing or method.mixing))
+        kind, epochs = scenario.mixing or method.mixing, scenario.topology.epochs()
+        changing = None if epochs is None else Changing(graph, epochs, kind)
+        mixing = Mixing(graph, mixing_weights(graph, kind)) if changing is None else changing.mixing
 
         def facts(rates: NDArray[np.float64]) -> Facts:
             return Facts(
-                graph.n, objective.dim, objective.mu, objective.L, rates, spectrum(graph, rates), mixing,
+                graph.n, objective.dim, objective.mu, objective.L, rates if changing is None else rates.mean(axis=0),
+                spectrum(graph, rates) if changing is None else changing.spectrum(rates), mixing,
                 objective.mu_i, objective.L_i, lambda: objective.problem.smoothness_of_mean(objective),
                 delta=1.0 if compressor is None else compressor.contraction(objective.dim),
                 omega=0.0 if compressor is None else compressor.omega(objective.dim),
             )  # fmt: skip
 
         with _under("rates"):
-            rates = scenario.rates.solve(graph, lambda unit: method.demand(facts(unit)))
+            if changing is None:
+                rates = scenario.rates.solve(graph, lambda unit: method.demand(facts(unit)))
+            else:
+                rates = changing.solve(scenario.rates, lambda unit: method.demand(facts(unit)))
         known = facts(rates)
         refusal = needs_inverse(method, objective) or method.refuses(known)
         if refusal is not None:
             raise Refused(refusal)
+        check_verbs(method, known)
         recorded = None
         if scenario.clocks.trace is not None:
             with _under("clocks", "trace"):
                 recorded = read_events(scenario.clocks.trace, graph)
                 if method.computes not in {"clock", "busy"} and (recorded[2] < 0).any():
                     raise ScenarioError(f"holds gradients, and {method.name} computes none", allowed="kind 1 only")
-        world = cls(scenario, graph, objective, rates, known, recorded)
+        if changing is not None:
+            suits_changing(method, changing, known)
+            changing = replace(changing, rates=rates)
+        world = cls(scenario, graph, objective, known.rates, known, recorded, changing)
         with _under("init"):
             world.start_rows()
+        _ = world.link_delays  # a file that is wrong is refused now
         return world
 
     @property
@@ -117,7 +139,21 @@ class World:
     @cached_property
     def promise(self) -> Promise | None:
         """What theory promises for this run; nothing when events are recorded, for theorems speak of Poisson clocks."""
-        return None if self.recorded is not None or self.networked else self.method.promise(self.facts)
+        strange = self.changing is not None and self.method.when_changing != ""
+        if strange or self.recorded is not None or self.networked or self._tempo is None:
+            return None
+        found = self.method.promise(self.facts)
+        return None if found is None else replace(found, rate=found.rate * self._tempo)
+
+    @property
+    def _tempo(self) -> float | None:
+        """How often, per unit of time, happens what theory counts: rounds, or ticks of a clock of rate 1; None if that varies."""
+        if self.method.talks not in {"round", "route"}:
+            given = self.scenario.fleet.compute
+            return 1.0 if self.speeds is None and (given is None or given == Exponential(mean=1.0)) else None
+        law, latency = self.scenario.fleet.duration(self.method.computes), self.scenario.wire.latency
+        fixed = isinstance(law, Constant) and isinstance(latency, Constant)
+        return self.rates_of["events"] if fixed else None
 
     @property
     def message_bits(self) -> int:
@@ -157,9 +193,12 @@ class World:
     @property
     def warnings(self) -> list[str]:
         """What theory does not cover in this world, in sentences."""
-        wire, fleet, method = self.scenario.wire, self.scenario.fleet, self.method
-        harmed = wire.loss.mean > 0.0 or not fleet.steady
-        return [f"{method.name}: {method.when_lost}"] if harmed and method.when_lost else []
+        method, found = self.method, caveats(self.scenario)
+        if self.changing is not None:
+            found.append(method.when_changing or "")
+        if self.speeds is not None and method.talks != "round":
+            found.append(UNEVEN)
+        return [f"{method.name}: {sentence}" for sentence in found if sentence]
 
     @cached_property
     def networked(self) -> bool:
@@ -172,7 +211,13 @@ class World:
     @cached_property
     def link_delays(self) -> NDArray[np.float64]:
         """What every directed link adds to the latency, `(2m,)`, in the order of `graph.nbr`."""
-        return np.zeros(2 * self.graph.m)
+        with _under("wire"):
+            return self.scenario.wire.link_delays(self.graph)
+
+    @cached_property
+    def speeds(self) -> NDArray[np.float64] | None:
+        """How fast every node computes, `(n,)`, or None when all speeds are 1."""
+        return self.scenario.fleet.speeds_of(self.graph, self.seed)
 
     @property
     def forgetful(self) -> bool:
@@ -205,8 +250,9 @@ class World:
         count = len(self.graph.nbr) if linked else 0
         links = zeros(self.method.link_fields(), self.objective.dim, max(1, count))
         if count:
-            assert isinstance(self.facts.mixing, Mixing)
-            links.weight[:] = self.facts.mixing.weights[self.graph.edge_of_slot]
+            mixing = self.facts.mixing
+            weights = mixing.weights if isinstance(mixing, Mixing) else self.changing.weights[0]  # type: ignore[union-attr]
+            links.weight[:] = weights[self.graph.edge_of_slot]
         self.method.begin(nodes, links[:count], self.graph, self.facts)
         return nodes, links
 
@@ -252,36 +298,82 @@ class World:
         from gossipsim.engines.events import PoissonClocks
 
         method, graph = self.method, self.graph
-        compute, latency = self.scenario.fleet.duration(method.computes), self.scenario.wire.latency
+        fleet, latency, speeds = self.scenario.fleet, self.scenario.wire.latency, self.speeds
+        compute = fleet.calls(graph, method.computes, speeds)
         if method.talks == "round":
-            workers = graph.n - method.server
-            return sources.Rounds(self.seed, workers, compute, 2 * graph.m, self.turns, latency, self._transfer)
+            rounds = sources.Rounds(
+                self.seed, graph.n - method.server, compute, 2 * graph.m, self.turns, latency, self._transfer,
+                self.link_delays, int(method.server),
+            )  # fmt: skip
+            return self._changing_rounds(rounds) if self.changing is not None else rounds
         if method.talks == "route":
-            return sources.Hops(self.seed, compute, latency)
+            return sources.Hops(self.seed, fleet.duration(method.computes), latency)
         if method.talks == "partner":
-            given = self.scenario.fleet.compute is not None
-            return sources.BusyWorkers(self.seed, graph, compute) if given else sources.PoissonWorkers(self.seed, graph)
+            epochs = None if self.changing is None else self.changing.epochs
+            if fleet.compute is None:
+                return sources.PoissonWorkers(self.seed, graph, speeds, epochs)
+            return sources.BusyWorkers(self.seed, graph, compute, epochs)
+        if (wishes := method.wishes(self.facts)) is not None:
+            from gossipsim.engines.first_available import FirstAvailable
+
+            return FirstAvailable(self.seed, graph, fleet.calls(graph, "busy", speeds), wishes)
         node_rate, edge_rates = method.clocks(self.facts)
-        if self.scenario.fleet.compute is not None and node_rate > 0.0:
+        if self.changing is not None:
+            return self._changing_rings(node_rate, edge_rates)
+        if fleet.compute is not None and node_rate > 0.0:
             return sources.Renewals(self.seed, graph, compute, edge_rates)
-        return PoissonClocks(self.seed, graph.n, node_rate, graph.edges, edge_rates)
+        return PoissonClocks(self.seed, graph.n, node_rate, graph.edges, edge_rates, speeds=speeds)
+
+    def _changing_rounds(self, rounds: Any) -> Source:
+        """Return rounds on a graph that changes."""
+        from gossipsim.engines.changing_clocks import ChangingRounds
+
+        assert self.changing is not None
+        return ChangingRounds(rounds, self.changing.epochs, self.changing.epochs.active[:, self.graph.edge_of_slot])
+
+    def _changing_rings(self, node_rate: float, edge_rates: NDArray[np.float64]) -> Source:
+        """Return the clocks on a graph that changes."""
+        from gossipsim.engines import sources
+        from gossipsim.engines.changing_clocks import ChangingClocks, Merged
+        from gossipsim.engines.events import PoissonClocks
+
+        changing, graph, method, fleet = self.changing, self.graph, self.method, self.scenario.fleet
+        compute = fleet.calls(graph, "busy", self.speeds) if fleet.compute or self.speeds is not None else None
+        assert changing is not None
+        each = changing.rates
+        assert each is not None
+        mine = node_rate if compute is None else 0.0
+
+        def clocks(k: int, size: int) -> PoissonClocks:
+            rates = method.clocks(replace(self.facts, rates=each[k]))[1]
+            return PoissonClocks(self.seed, graph.n, mine, graph.edges, rates, size)
+
+        def all_clocks() -> Source:
+            return ChangingClocks(clocks, changing.epochs, mine * graph.n + float(edge_rates.sum()))
+
+        if compute is None or node_rate == 0.0:
+            return all_clocks()
+        return Merged(lambda: sources.Renewals(self.seed, graph, compute, np.zeros(graph.m)), all_clocks)
 
     @property
     def rates_of(self) -> dict[str, float]:
         """Expected events, gradients and activations per unit time."""
         method, n, m = self.method, self.graph.n, self.graph.m
         compute, latency = self.scenario.fleet.duration(method.computes).mean, self.scenario.wire.latency.mean
+        speeds = np.ones(1) if self.speeds is None else self.speeds[method.server :]
         if method.talks == "round":
-            pace = 1.0 / max(1e-300, compute + self.turns * (latency + self._transfer))
+            slowest = latency + self.link_delays.max(initial=0.0) + self._transfer
+            pace = 1.0 / max(1e-300, compute / float(speeds.min()) + self.turns * slowest)
             return {"events": pace, "gradients": n * pace, "activations": self.turns * m * pace}
         if method.talks == "route":
             pace = 1.0 / max(1e-300, compute + latency)
             return {"events": pace, "gradients": pace, "activations": pace}
         if method.talks == "partner":
-            pace = n / max(1e-300, compute)
+            pace = n * float(speeds.mean()) / max(1e-300, compute)
             return {"events": 2.0 * pace, "gradients": pace, "activations": pace}
         node_rate, edge_rates = method.clocks(self.facts)
-        gradients = float(node_rate * n) / (1.0 if self.scenario.fleet.compute is None else max(1e-300, compute))
+        pace = n * float(speeds.mean()) / (1.0 if self.scenario.fleet.compute is None else max(1e-300, compute))
+        gradients = float(node_rate) * pace
         activations = float(edge_rates.sum())
         if method.computes == "exchange":
             return {"events": activations, "gradients": 2.0 * activations, "activations": activations}

@@ -45,6 +45,11 @@ def graph_case(name: str, content: str | bytes, *says: str) -> Case:
     return Case(scenario(topology=f"{{file: {name}}}"), (name, "topology.file", *says), files={name: content})
 
 
+def delays_case(content: str, *says: str) -> Case:
+    wire = "{delays: {file: m.csv, time_unit: 1}}"
+    return Case(scenario(wire=wire), ("wire.delays.file", *says), files={"m.csv": content})
+
+
 def graphml(body: str, directed: str = "undirected", head: str = "") -> str:
     return (
         f'<?xml version="1.0"?>{head}<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
@@ -211,6 +216,58 @@ CASES: dict[str, Case] = {
     "partition typo": Case(
         scenario(problem="{name: logistic_regression, dataset: breast_cancer, partition: {name: dirichle}}"),
         ("problem.partition.name", "did you mean 'dirichlet'"), 2,
+    ),
+    "delays of too few places": delays_case("0,1\n1,0\n", "m.csv", "2 places for 8 nodes"),
+    "delays with a word": delays_case("0,x\n1,0\n", "m.csv:1", "column 2", "'x'", "a finite number >= 0"),
+    "delays below zero": delays_case("0,1\n-1,0\n", "m.csv:2", "column 1", "'-1'"),
+    "delays that are no number": delays_case("0,nan\n1,0\n", "m.csv:1", "column 2", "'nan'"),
+    "delays from a place to itself": delays_case("0,1\n1,5\n", "m.csv:2", "column 2", "diagonal"),
+    "delays in lines of unequal length": delays_case("0,1\n1,0,2\n", "m.csv:2", "3 numbers"),
+    "delays without a node": delays_case("from,to,ms\n0,1,4\n", "m.csv", "no place '2'"),
+    "delays that are missing": Case(
+        scenario(method="gossip", wire="{delays: {file: n.csv, time_unit: 1}}"),
+        ("n.csv", "wire.delays.file", "no such file", "did you mean 'm.csv'"), None, {"m.csv": "0 1\n1 0\n"},
+    ),
+    "delays that should agree": Case(
+        scenario(topology="{name: path, n: 2}", wire="{delays: {file: m.csv, time_unit: 1, symmetric: true}}"),
+        ("m.csv", "wire.delays.symmetric", "1 from 0 to 1, 2 back", "average"), None, {"m.csv": "0 1\n2 0\n"},
+    ),
+    "delays without a unit of time": Case(
+        scenario(wire="{delays: {file: m.csv}}"), ("wire.delays", "time_unit", "milliseconds in one unit"), 5
+    ),
+    "delays of no known kind": Case(
+        scenario(wire="{delays: {name: euclid}}"), ("wire.delays.name", "did you mean 'euclidean'"), 5
+    ),
+    "delays without positions": Case(
+        scenario(wire="{delays: {name: euclidean, speed: 1}}"), ("wire.delays", "does not know where", "random_geometric"), 5
+    ),
+    "coordinates beyond the pole": Case(
+        scenario(wire="{delays: {coordinates: [[95, 0]], time_unit: 1}}"), ("wire.delays.coordinates[0][0]", "95", "latitude"), 5
+    ),
+    "latency from a trace": Case(
+        scenario(wire="{latency: {name: trace, file: d.csv}}"), ("wire.latency", "a trace holds what nodes computed"), 5
+    ),
+    "trace without a node": Case(
+        scenario(fleet="{compute: {name: trace, file: d.csv}}"), ("d.csv", "fleet.compute.file", "no duration of node 1"), None,
+        {"d.csv": "node,duration\n0,1\n"},
+    ),
+    "trace with a word": Case(
+        scenario(fleet="{compute: {name: trace, file: d.csv}}"), ("d.csv:2", "fleet.compute.file", "duration 'x'"), None,
+        {"d.csv": "node,duration\n0,x\n"},
+    ),
+    "durations that are missing": Case(
+        scenario(fleet="{compute: {file: d.txt}}"), ("d.txt", "fleet.compute.file", "did you mean 'dd.txt'"), None,
+        {"dd.txt": "1"},
+    ),
+    "speeds for other nodes": Case(scenario(fleet="{speeds: [1, 2]}"), ("fleet.speeds.values", "2 speeds for 8 nodes"), 5),
+    "speed of zero": Case(scenario(fleet="{speeds: {nodes: [1], speed: 0}}"), ("fleet.speeds.speed", "0", "greater than 0"), 5),
+    "speed of no node": Case(scenario(fleet="{speeds: {nodes: [8], speed: 1}}"), ("fleet.speeds.nodes", "node 8", "0 to 7"), 5),
+    "speeds with a node twice": Case(
+        scenario(fleet="{speeds: {file: s.csv}}"), ("s.csv:3", "fleet.speeds.file", "node 0 is given twice"), None,
+        {"s.csv": "node,milliseconds\n0,1\n0,1\n"},
+    ),
+    "gamma without a scale": Case(
+        scenario(wire="{latency: {name: gamma, shape: 2}}"), ("wire.latency", "missing key 'scale'"), 5
     ),
     "class in a missing file": Case(scenario(method="mine.py:Mine"), ("method.name", "no file 'mine.py'"), 3),
     "missing class": Case(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -206,12 +207,17 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
 # The schema
 
 
-def valid(data: Any) -> bool:
+@cache
+def validator() -> Any:
     import jsonschema
 
     schema = scenario_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema).is_valid(data)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def valid(data: Any) -> bool:
+    return bool(validator().is_valid(data))
 
 
 GOOD: dict[str, Any] = {

@@ -129,7 +129,7 @@ def test_folder_names_stay_inside() -> None:
 
 
 def test_a_method_that_declines_is_told_and_the_others_run() -> None:
-    flat = {"name": "linear_regression", "synthetic": {"samples": 2, "dim": 5}}
+    flat = {"name": "linear_regression", "synthetic": {"samples": 2, "dim": 3}}
     found = gs.compare({**WORLD, "problem": flat, "run": {"time": 3}, "methods": ["dadao", "gossip"]})
     assert list(found.traces) == ["gossip"]
     assert "mu = 0" in found.refused["dadao"]

@@ -7,60 +7,76 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gossipsim"
 LAYERS = [
-    "errors component document kernels kinds lift rows stream arrays catalogue folders family",
-    "law graph spectral selected_inverse facts flow modes",
+    "errors text_files component document kernels kinds lift rows stream arrays catalogue folders family",
+    "law graph epochs spectral selected_inverse facts flow modes",
     "optimal mixing",
-    "topologies rates problems wire start recording metrics compressors sampling loss churn fleet",
+    "topologies rates problems wire start recording metrics compressors sampling loss churn fleet speeds delays",
     "methods",
-    "scenario suitability world",
+    "changing scenario suitability verb_check world",
     "engines",
-    "schedule trace simulation replicas contenders comparison",
-    "statistics sweep_content sweep_plan store sweep_runner sweep_progress sweep_summary sweeps",
+    "schedule trace simulation replicas contenders comparison event_export",
+    "statistics sweep_content sweep_plan store sweep_runner sweep_progress sweep_summary sweep_part sweeps",
     "cli plot schema manual summary progress rates_command rates_plot comparison_command comparison_plot comparison_summary"
-    " sweep_command sweep_plot"
-    " __main__ __init__",
+    " sweep_command sweep_plot picture_command pictures"
+    " pareto_plot heat_map_plot plot_command event_command report_command html_report report_content report_page results"
+    " sweep_xarray __main__ __init__",
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts.split()}
 METHODS_USE = {"errors", "component", "kernels", "rows", "stream", "facts", "catalogue"}
 
 SIDEWAYS = {
-    "errors": "component family document arrays folders",  # imported by these
+    "errors": "component family document arrays folders text_files",  # imported by these
     "kernels": "component lift",
     "rows": "kinds",
     "kinds": "lift",
     "component": "catalogue family",
     "optimal": "rates mixing",
-    "graph": "spectral selected_inverse",
+    "graph": "epochs spectral selected_inverse",
     "flow": "modes",
     "selected_inverse": "spectral",
-    "topologies": "rates",  # both read text files
+    "changing": "suitability world",
     "scenario": "suitability world",
     "suitability": "world",
+    "verb_check": "world",
     "loss": "wire",
     "churn": "fleet",
+    "speeds": "fleet",
+    "delays": "wire",
     "schedule": "simulation",
-    "trace": "simulation replicas comparison",
-    "simulation": "replicas comparison",
+    "trace": "simulation replicas comparison event_export",
+    "simulation": "replicas comparison event_export",
     "contenders": "comparison",
     "cli": "__main__",
     "__init__": "cli",
-    "plot": "cli comparison_command comparison_plot rates_command rates_plot sweep_command sweep_plot",
+    "plot": "comparison_plot rates_command rates_plot sweep_command sweep_plot picture_command"
+    " pictures pareto_plot heat_map_plot plot_command report_page sweep_xarray",
     "schema": "cli manual",
     "manual": "cli schema",
-    "summary": "cli comparison_command comparison_summary",
-    "progress": "cli comparison_command rates_command sweep_command",
+    "summary": "cli comparison_command comparison_summary report_content",
+    "progress": "cli comparison_command event_command rates_command sweep_command",
     "comparison_command": "cli",
-    "comparison_summary": "comparison_command",
+    "comparison_summary": "comparison_command pareto_plot report_content",
     "rates_command": "cli",
     "rates_plot": "rates_command",
-    "sweep_content": "sweep_plan store sweep_runner",
+    "sweep_content": "sweep_plan sweep_runner",
     "sweep_plan": "store sweep_runner sweeps",
     "store": "sweep_runner sweep_progress sweeps",
     "sweep_progress": "sweeps",
     "sweep_runner": "sweeps",
     "statistics": "sweep_summary",
     "sweep_summary": "sweeps",
-    "sweep_command": "cli",
+    "sweep_part": "sweeps",
+    "sweep_command": "cli report_content",
+    "sweep_plot": "pareto_plot heat_map_plot",
+    "plot_command": "cli",
+    "event_command": "cli",
+    "report_command": "cli",
+    "results": "plot_command html_report",
+    "html_report": "report_command",
+    "report_content": "html_report",
+    "report_page": "report_content",
+    "picture_command": "cli",
+    "pictures": "picture_command",
 }
 SIDEWAYS = {f"{user} -> {used}" for used, users in SIDEWAYS.items() for user in users.split()}
 """Arrows inside a layer; modules of one folder may import each other besides."""
@@ -73,6 +89,10 @@ UPWARD = {
     "comparison -> comparison_plot": "Comparison.plot draws",
     "comparison -> comparison_summary": "Comparison.table counts what a summary counts",
     "sweeps -> sweep_plot": "Sweep.plot draws",
+    "sweeps -> pareto_plot": "Sweep.pareto draws",
+    "sweeps -> heat_map_plot": "Sweep.heat_map draws",
+    "sweeps -> sweep_xarray": "Sweep.to_xarray hands over to another library",
+    "comparison -> pareto_plot": "Comparison.pareto draws",
 }
 """Arrows that point up, allowed inside functions only, each with its reason."""
 

@@ -12,6 +12,8 @@ ALL = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
 COMPARISONS = [file for file in ALL if "methods" in Document.load(file).data]
 FILES = [file for file in ALL if file not in COMPARISONS]
 EVENTS = 50
+QUICK = {"quickstart", "replay"}
+"""In the fast suite, because every other one is another compilation."""
 
 
 def test_there_are_scenarios():
@@ -25,7 +27,9 @@ def test_what_is_dumped_loads_to_an_equal_scenario(file, tmp_path):
     assert gs.Scenario.load(tmp_path / "dumped.yaml") == scenario
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", [pytest.param(file, marks=[] if file.stem in QUICK else pytest.mark.slow, id=file.stem) for file in FILES]
+)
 def test_both_engines_write_the_same_bytes(file):
     same_bytes(gs.Scenario.load(file))
 

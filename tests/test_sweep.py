@@ -124,7 +124,7 @@ def test_nothing_given_is_changed():
 # Where it runs
 
 
-VARY = {"method.name": ["dadao", "gossip", "extra"], "topology.n": [4, 8]}
+VARY = {"method.name": ["dadao", "gossip", "d_psgd"], "topology.n": [4, 8]}
 
 
 def test_every_run_is_that_of_simulate():
@@ -331,9 +331,9 @@ def test_pictures_have_one_colour_per_method_and_one_panel_per_size(found):
         with pytest.raises(gs.ScenarioError, match="did you mean"):
             found.plot(**wrong)
     short = {**SCENARIO, "run": {"time": 1}, "record": {"points": 1}}
-    many = gs.sweep(short, {"topology.n": range(4, 17), "problem.dim": [1, 2]}, seeds=1, **HERE)
+    many = gs.sweep(short, {"topology.n": range(4, 17), "problem.L": [2.0, 3.0]}, seeds=1, **HERE)
     with pytest.raises(gs.ScenarioError, match="13 panels with 2 curves are too many"):
-        many.plot(colour="problem.dim")
+        many.plot(colour="problem.L")
 
 
 # The command

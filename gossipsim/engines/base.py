@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -93,7 +94,7 @@ class Engine(ABC):
 
         Where one event passes several places there is one record.
 
-        Stops after a record whose error is at most `goal`. Ends early when a limit is reached or no event is left.
+        Stops after a record whose error is at most `goal` or not finite. Ends early when a limit is reached or no event is left.
         """
         found = [NOTHING]
         for place in places.tolist():
@@ -110,7 +111,7 @@ class Engine(ABC):
             t = place if axis == "until" else self.state.now
             error, consensus = self.measure(t, target)[1:]
             found.append(Records(np.array([t]), np.array([counts.row()]), np.array([[error, consensus]])))
-            if error <= goal:
+            if not goal < error < inf:
                 break
         return Records.join(found)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gossipsim.engines import cache
 from gossipsim.engines.lowering import CONTEXT, SETTINGS, Lowered
+from gossipsim.engines.moment import Moment
 from gossipsim.engines.pieces import batch_offset
 from gossipsim.errors import Refused
 from gossipsim.flow import FlowForm
@@ -33,6 +34,7 @@ class Binding:
         objective, graph, method = world.objective, world.graph, world.method
         linked = lowered.uses_links
         self.nodes, self.links = world.start(linked)
+        self.moment = Moment(world, self.links)
         boxes = len(graph.nbr) if lowered.per_link else graph.n
         self.letters = zeros(method.letter(), objective.dim, max(2, boxes if method.talks == "round" else 2))
         self.said = np.zeros(max(2, boxes if method.talks == "round" else 1), dtype=np.int64)
@@ -74,6 +76,7 @@ class Binding:
             "away": self.away,
             "bad": self.bad,
             "start": self.nodes.copy() if world.forgetful else nothing,
+            "present": self.moment.here,
         }
         whole = {"first_link", "slots", "first_sample", "nbr", "reverse", "first_inverse", "ends"}
         self._kept: list[NDArray[Any]] = [

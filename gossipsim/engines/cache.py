@@ -79,10 +79,10 @@ def driver() -> ModuleType:
 
 
 @cache
-def calendar() -> ModuleType:
-    """Return `gossipsim.engines.calendar`, with its machine code kept here."""
+def transmission() -> ModuleType:
+    """Return `gossipsim.engines.transmit`, with its machine code kept here."""
     with ONE_AT_A_TIME, kept_here():
-        return importlib.import_module("gossipsim.engines.calendar")
+        return importlib.import_module("gossipsim.engines.transmit")
 
 
 def module(name: str, source: str) -> ModuleType:

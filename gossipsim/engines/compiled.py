@@ -14,7 +14,7 @@ from gossipsim.engines import handlers
 from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.cache import driver
-from gossipsim.engines.events import COUNTED, GRADIENT, Counts, Events, Limits, Tape
+from gossipsim.engines.events import COUNTED, GRADIENT, ROUND, Counts, Events, Limits, Tape
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
@@ -125,7 +125,7 @@ class Compiled(Engine):
             except Diverged as fault:
                 fault.records = Records.join(found)
                 raise
-            if len(values) and values[-1, 0] <= goal:
+            if len(values) and not goal < values[-1, 0] < inf:
                 break
         return Records.join(found)
 
@@ -175,7 +175,7 @@ class Compiled(Engine):
             self.memory, self.binding.tally, self.world.first_sample, *events, marks, times, goal, self.points, target,
             values, done,
         )  # fmt: skip
-        early = passed > 0 and values[passed - 1, 0] <= goal
+        early = passed > 0 and not goal < values[passed - 1, 0] < inf
         counts = self._counted(done)
         self._arrive(events, int(done[passed - early, 0]), counts[passed - early])
         return values[:passed], counts[:passed]
@@ -190,6 +190,10 @@ class Compiled(Engine):
         goal: float,
     ) -> Records:
         """Run rounds or hops of a token, measuring at places on an axis."""
+        if self.world.changing is not None:
+            rounds = events.edge[events.j == ROUND]
+            if len(rounds):
+                self.binding.moment.turn_to(int(rounds[0]))
         size = len(places) + 1
         values, times, done = np.zeros((size, 2)), np.empty(size), np.empty((size, 6), dtype=np.int64)
         code, counts = self.handlers, self.state.counts
@@ -222,6 +226,7 @@ class Compiled(Engine):
         for copy, part in zip(self._past, self.binding.state, strict=True):
             np.copyto(part, copy)
         self.tape = Tape(self.world.events(), *position)
+        self.binding.moment.forget()
         self._make_room()
         while True:
             event = self.tape.take(Limits(events=1), Counts())

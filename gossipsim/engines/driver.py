@@ -126,8 +126,8 @@ def walk(  # type: ignore[no-untyped-def]
     """Run a block of events in order, measuring before the events number `marks` at the times `times`.
 
     Row r of `values` takes error and consensus, row r of `counts` the events, gradients, exchanges, messages and bits until mark
-    r; the row after the last mark passed is for the end. Stops at a mark whose error is at most `goal`, or when the bits reach
-    their limit. Returns the number of marks passed.
+    r; the row after the last mark passed is for the end. Stops at a mark whose error is at most `goal` or not finite, or when the
+    bits reach their limit. Returns the number of marks passed.
 
     `memory` holds how many events ahead to ask for rows (0: they fit in the cache anyway), then address and size of the
     nodes' rows and of the samples' rows, whether marks need the error only, bits of a message and limit of bits. `tally` counts
@@ -156,7 +156,7 @@ def walk(  # type: ignore[no-untyped-def]
         _count(counts[r], at, gradients, exchanges, messages, messages * size, tally)
         if r < marks.size:
             call_measure(on_measure, context, X.shape[0], times[r], X_at, target_at, values[r].ctypes.data, memory[5])
-            if values[r, 0] <= goal:
+            if not goal < values[r, 0] < math.inf:
                 return r + 1
     return marks.size
 
@@ -196,7 +196,7 @@ def walk_together(  # type: ignore[no-untyped-def]
     is left. On the others it is measured after the event that reaches it, once if that reaches several.
 
     Row r of `values`, `times` and `counts` belongs to the r-th record; the row after the last is for the end. Stops after a
-    record whose error is at most `goal`, and where a count reaches its limit. Returns the number of records.
+    record whose error is at most `goal` or not finite, and where a count reaches its limit. Returns the number of records.
     """
     X_at, target_at = X.ctypes.data, target.ctypes.data
     tally[:] = 0
@@ -207,7 +207,7 @@ def walk_together(  # type: ignore[no-untyped-def]
             _count(counts[r], done, 0, 0, 0, 0, tally)
             times[r] = places[place]
             r, place = r + 1, place + 1
-            if values[r - 1, 0] <= goal:
+            if not goal < values[r - 1, 0] < math.inf:
                 _count(counts[r], done, 0, 0, 0, 0, tally)
                 return r
         if k == t.size:
@@ -225,7 +225,7 @@ def walk_together(  # type: ignore[no-untyped-def]
                 place += 1
             r += 1
             _count(counts[r], done, 0, 0, 0, 0, tally)
-            if values[r - 1, 0] <= goal or place == places.size:
+            if not goal < values[r - 1, 0] < math.inf or place == places.size:
                 return r
         if tally[0] >= limits[0] or tally[1] >= limits[1] or tally[3] >= limits[2]:
             return r

@@ -126,29 +126,52 @@ class PoissonClocks:
         Ends of every edge.
     rates : ndarray, shape (m,)
         Rate of every edge's gossip clock.
+    size : int, optional
+        Events per block.
+    speeds : ndarray, shape (n,), optional
+        Factors of the rates of the nodes' clocks, 1 unless given.
     """
 
     def __init__(
-        self, seed: int, n: int, node_rate: float, edges: NDArray[np.int64], rates: NDArray[np.float64]
+        self,
+        seed: int,
+        n: int,
+        node_rate: float,
+        edges: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        size: int | None = None,
+        speeds: NDArray[np.float64] | None = None,
     ) -> None:
         self.seed, self.n = np.uint64(seed), n
-        self.node_total, self.edge_total = float(node_rate * n), float(rates.sum())
+        self.node_total = float(node_rate * (n if speeds is None else speeds.sum()))
+        self.edge_total = float(rates.sum())
+        self.nodes = None if speeds is None else alias_table(speeds)
         self.ends = np.ascontiguousarray(edges, dtype=np.int32).reshape(-1, 2)
         equal = len(rates) == 0 or bool(np.all(rates == rates[0]))
         self.accept, self.alias = (np.empty(0), np.empty(0, np.int32)) if equal else alias_table(rates)
 
-        self.room = Events(np.empty(BLOCK), *(np.empty(BLOCK, np.int32) for _ in range(3)))
-        self.second = np.empty(BLOCK)
+        size = size or BLOCK
+        self.room = Events(np.empty(size), *(np.empty(size, np.int32) for _ in range(3)))
+        self.second = np.empty(size)
 
     def block(self, first: int, clock: float) -> Events:
-        """Return the next `BLOCK` events, in memory that the next call reuses."""
+        """Return the next `size` events, in memory that the next call reuses."""
         if self.node_total + self.edge_total == 0.0:
             return Events(np.empty(0), *(np.empty(0, np.int32) for _ in range(3)))
         driver().sample(
             self.seed, np.uint64(first), clock, self.node_total, self.n, self.edge_total,
             self.ends, self.accept, self.alias, self.second, *self.room,
         )  # fmt: skip
+        if self.nodes is not None and self.node_total > 0.0:
+            self._weigh(*self.nodes)
         return self.room
+
+    def _weigh(self, accept: NDArray[np.float64], alias: NDArray[np.int32]) -> None:
+        """Give gradients, drawn for every node alike, to nodes by their speeds; the same uniform decides."""
+        mine = np.flatnonzero(self.room.j == GRADIENT)
+        node = self.room.i[mine]
+        share = self.second[mine] * (self.node_total + self.edge_total) * (self.n / self.node_total) - node
+        self.room.i[mine] = np.where(share < accept[node], node, alias[node])
 
 
 class Recording:

@@ -153,6 +153,9 @@ def on_round(lowered: Lowered) -> str:
     told = f"{size} + 1 if told else 0"
     if lowered.networked:
         speak = ["told, bits = False, np.int64(0)", "if not away[i]:", *indented(speak)]
+    there = " and present[at]" if lowered.changing else ""
+    if lowered.changing and per_link:
+        speak = ["told, bits = False, np.int64(0)", "if present[uint64(begin_a) + slot]:", *indented(speak)]
     if per_link:
         speech = [
             "for slot in range(uint64(end_a - begin_a)):",
@@ -172,6 +175,7 @@ def on_round(lowered: Lowered) -> str:
         f"outbox = carray({pieces.PLACE['letters']}, {outbox})",
         f"nodes = carray({pieces.PLACE['nodes']}, (_MANY,), NODE)",
         *([pieces.integers("away", "away"), pieces.integers("bad", "bad")] if lowered.networked else []),
+        *([pieces.integers("present", "present")] if lowered.changing else []),
         pieces.integers("places", "gathered"),
         f"senders = carray(_pointer(c[{CONTEXT.index('gathered')}] + 8 * s.n), (_MANY,), np.int64)",
         "gradients, activations, messages, sent_bits = np.int64(0), np.int64(0), np.int64(0), np.int64(0)",
@@ -194,8 +198,8 @@ def on_round(lowered: Lowered) -> str:
         "            at = uint64(begin_a) + slot",
         "            j = uint64(nbr[at])",
         f"            sender = uint64({sender})",
-        f"            activations += j > i and (said[sender] != 0 or said[{mine}] != 0)",
-        "            if said[sender]:",
+        f"            activations += j > i and (said[sender] != 0 or said[{mine}] != 0){there}",
+        f"            if said[sender]{there}:",
         "                sent_bits += said[sender] - 1",
         "                messages += 1",
         *indented(arrives(lowered), 4),

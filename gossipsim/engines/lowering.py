@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CONTEXT = (
     "nodes", "links", "first_link", "slots", "p", "flow", "q", "samples", "first_sample", "scratch", "tally", "letters",
     "said", "nbr", "reverse", "settings", "c", "inverse", "first_inverse", "token", "gathered", "sends", "ends", "away", "bad",
-    "start",
+    "start", "present",
 )  # fmt: skip
 """Addresses that a handler finds in the context, in this order."""
 
@@ -79,6 +79,8 @@ class Lowered:
     noisy: bool = False
     networked: bool = False
     """Whether messages take time or get lost, or nodes may be away."""
+    changing: bool = False
+    """Whether the graph changes, so that a round must look which links are there."""
 
     @classmethod
     def of(cls, world: World, flow: FlowForm | None) -> Lowered:
@@ -99,7 +101,18 @@ class Lowered:
         sampling = world.scenario.sampling
         compressor = type(world.scenario.compressor) if world.scenario.compressor is not None else None
         batched, noisy = sampling.batch is not None, sampling.noise > 0.0
-        found = cls(method, problem, compressor, world.objective.dim, layouts, flow, batched, noisy, world.networked)
+        found = cls(
+            method,
+            problem,
+            compressor,
+            world.objective.dim,
+            layouts,
+            flow,
+            batched,
+            noisy,
+            world.networked,
+            world.changing is not None,
+        )
         if method.payload is not None and method.message is None:
             raise Refused(f"{method.name} declares the fields of a message and no verb `message` that fills them")
         return found

@@ -31,6 +31,7 @@ from gossipsim.engines.events import (
     kind_and_place,
 )  # fmt: skip
 from gossipsim.engines.interpreted import InterpretedVerbs
+from gossipsim.engines.moment import Moment
 from gossipsim.engines.verbs import CompiledVerbs, Verbs
 from gossipsim.errors import Diverged, Refused
 from gossipsim.stream import Purpose, draw_at, uniform
@@ -42,18 +43,25 @@ Process = Generator[simpy.Event, Any, None]
 class Environment(simpy.Environment):  # type: ignore[misc,unused-ignore]
     """SimPy's environment, plus events at an absolute time."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending: list[Any] = self._queue
+        """Events to come as (time, priority, number, event), a heap."""
+
     def at(self, t: float, event: simpy.Event) -> simpy.Event:
         """Let an event happen at exactly time t, with t as its value.
 
         SimPy schedules delays, and now + (t - now) is not always t in floating point.
         """
         event._ok, event._value = True, t
-        heappush(self._queue, (t, NORMAL, next(self._eid), event))
+        heappush(self.pending, (t, NORMAL, next(self._eid), event))
         return event
 
 
 class Bell:
     """Wakes the process that waits for it, and then the one that rang it."""
+
+    __slots__ = ("env", "rung")
 
     def __init__(self, env: Environment) -> None:
         self.env = env
@@ -61,8 +69,9 @@ class Bell:
 
     def ring(self, t: float) -> simpy.Event:
         """Wake the waiting process at time t and tell it the time; return the event, to wait for it too."""
-        rung, self.rung = self.rung, simpy.Event(self.env)
-        return self.env.at(t, rung)
+        rung, env = self.rung, self.env
+        self.rung = simpy.Event(env)
+        return env.at(t, rung)
 
 
 class Processes(Engine):
@@ -75,6 +84,7 @@ class Processes(Engine):
         self.env = Environment()
         self.verbs = _verbs(world)
         self.state = State(self.verbs.nodes, self.verbs.links, Counts())
+        self.moment = Moment(world, self.state.links)
         self.tape = Tape(world.events())
         self.away = np.zeros(world.graph.n, dtype=bool)
         self.start = self.verbs.nodes.copy() if world.forgetful else None
@@ -231,9 +241,14 @@ class Processes(Engine):
         verbs, counts, graph, method = self.verbs, self.state.counts, self.world.graph, self.world.method
         first, neighbours, reverse = graph.ptr.tolist(), graph.nbr.tolist(), graph.reverse.tolist()
         everybody, workers = range(graph.n), range(int(method.server), graph.n)
+
+        def here(at: int) -> bool:
+            return self.world.changing is None or bool(self.moment.here[at])
+
         while True:
             t = yield self.bell.rung
             number = counts.events
+            self.moment.turn_to(self.event[2])
             for i in everybody:
                 verbs.advance(i, t)
                 self.state.nodes[i].turn = 0
@@ -247,13 +262,14 @@ class Processes(Engine):
                     self.state.nodes[i].turn = turn
                     for slot in range(first[i + 1] - first[i]) if verbs.per_link else (0,):
                         box = first[i] + slot if verbs.per_link else i
-                        told[box] = -1 if self.away[i] else verbs.message(i, slot, t, box)
+                        silent = self.away[i] or (verbs.per_link and not here(first[i] + slot))
+                        told[box] = -1 if silent else verbs.message(i, slot, t, box)
                 used = set()
                 for i in everybody:
                     slots, boxes = [], []
                     for at in range(first[i], first[i + 1]):
                         box = reverse[at] if verbs.per_link else neighbours[at]
-                        if told[box] < 0:
+                        if told[box] < 0 or not here(at):
                             continue
                         counts.bits += told[box]
                         counts.messages += 1
@@ -319,11 +335,12 @@ class Processes(Engine):
 
     def advance(self, limits: Limits) -> None:
         """Step SimPy's queue up to the limits."""
-        step, peek, counts = self.env.step, self.env.peek, self.state.counts
+        step, queue, counts = self.env.step, self.env.pending, self.state.counts
         until, events, gradients, activations = limits.until, limits.events, limits.gradients, limits.activations
         bits = limits.bits
         while (
-            peek() < until
+            queue
+            and queue[0][0] < until
             and counts.events < events
             and counts.gradients < gradients
             and counts.activations < activations

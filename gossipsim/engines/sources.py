@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from gossipsim.arrays import Floats, Integers
 from gossipsim.engines import events
 from gossipsim.engines.cache import driver
 from gossipsim.engines.events import GRADIENT, HOP, ROUND, Events, PoissonClocks, alias_table
+from gossipsim.engines.partners import Partners
+from gossipsim.epochs import Epochs
 from gossipsim.graph import Graph
-from gossipsim.law import Law
+from gossipsim.law import Calls, Constant, Law
 from gossipsim.stream import Purpose
 
 _DRAWS = 1 << 20
@@ -31,38 +34,65 @@ class Rounds:
         Seed of the scenario.
     workers : int
         Nodes that compute, the last ones of the network.
-    compute, latency : Law
-        Durations of an oracle call and of a message.
+    compute : Calls
+        Durations of oracle calls.
     links : int
         Directed links.
     turns : int
         Times per round that every link carries a message.
+    latency : Law
+        Duration of a message.
     transfer : float
         Time per turn that the messages take besides, through links of limited bandwidth.
+    delays : ndarray, shape (links,), optional
+        What every directed link adds to the latency of its messages.
+    server : int
+        How many nodes before the workers do not compute.
     """
 
     def __init__(
-        self, seed: int, workers: int, compute: Law, links: int, turns: int, latency: Law, transfer: float = 0.0
-    ) -> None:
+        self, seed: int, workers: int, compute: Calls, links: int, turns: int, latency: Law, transfer: float = 0.0,
+        delays: Floats | None = None, server: int = 0,
+    ) -> None:  # fmt: skip
         self.seed, self.compute, self.latency, self.transfer = seed, compute, latency, transfer
-        self.workers, self.links, self.turns = workers, links, turns
+        self.workers, self.links, self.turns, self.server = workers, links, turns, server
+        self.delays = np.zeros(links) if delays is None else delays
         self.block_size = max(1, min(events.BLOCK, _DRAWS // max(1, workers + turns * links)))
 
-    def _slowest(self, law: Law, purpose: Purpose, owners: int, first: int, count: int, each: int) -> Floats:
-        """Return, for `count` rounds from `first` on, the sum over `each` turns of the slowest duration."""
+    def _slowest_worker(self, first: int, count: int) -> Floats:
+        """Return the longest call of every round, `(count,)`, from number `first` on."""
+        if isinstance(self.compute, Constant):
+            return np.full(count, self.compute.value if self.workers else 0.0)
+        return self._slowest(self._calls, self.workers, np.arange(first, first + count))
+
+    def _calls(self, worker: Integers, number: Integers) -> Floats:
+        return self.compute.of_calls(
+            worker + self.server, number, lambda: uniforms(self.seed, Purpose.CLOCK, worker, number)
+        )
+
+    def _slowest_link(self, first: int, count: int) -> Floats:
+        """Return, for every round, the sum over its turns of the time of the slowest link, `(count,)`."""
+        turns = self.turns
+        if isinstance(self.latency, Constant):
+            return np.full(count, turns * (self.latency.value + self.delays.max(initial=0.0)) if self.links else 0.0)
+        each = self._slowest(self._messages, self.links, np.arange(first * turns, (first + count) * turns))
+        return np.asarray(each.reshape(count, turns).sum(axis=1))
+
+    def _messages(self, link: Integers, number: Integers) -> Floats:
+        return np.asarray(self.latency.sample(uniforms(self.seed, Purpose.LATENCY, link, number)) + self.delays[link])
+
+    @staticmethod
+    def _slowest(durations: Callable[[Integers, Integers], Floats], owners: int, index: Integers) -> Floats:
+        """Return the longest over the owners of `durations(owner, number)` for the numbers in `index`."""
         if owners == 0:
-            return np.zeros(count)
-        if law.name == "constant":
-            return each * law.sample(np.full((count, 2), 0.5))
-        index = np.arange(first * each, (first + count) * each)
-        u = uniforms(self.seed, purpose, np.tile(np.arange(owners), len(index)), np.repeat(index, owners))
-        return np.asarray(law.sample(u).reshape(count, each, owners).max(axis=2).sum(axis=1))
+            return np.zeros(len(index))
+        found = durations(np.tile(np.arange(owners), len(index)), np.repeat(index, owners))
+        return np.asarray(found.reshape(-1, owners).max(axis=1))
 
     def block(self, first: int, clock: float) -> Events:
         """Return some rounds; `i` and `j` say that everybody takes part."""
         count = self.block_size
-        compute = self._slowest(self.compute, Purpose.CLOCK, self.workers, first, count, 1)
-        latency = self._slowest(self.latency, Purpose.LATENCY, self.links, first, count, self.turns)
+        compute, latency = self._slowest_worker(first, count), self._slowest_link(first, count)
         t = np.cumsum(np.concatenate([[clock], compute + latency + self.turns * self.transfer]))[1:]
         return _alike(t, ROUND)
 
@@ -107,13 +137,13 @@ class Renewals:
         Seed of the scenario.
     graph : Graph
         The network.
-    compute : Law
-        Duration of an oracle call.
+    compute : Calls
+        Durations of oracle calls.
     edge_rates : ndarray, shape (m,)
         Rate of every edge's gossip clock.
     """
 
-    def __init__(self, seed: int, graph: Graph, compute: Law, edge_rates: Floats) -> None:
+    def __init__(self, seed: int, graph: Graph, compute: Calls, edge_rates: Floats) -> None:
         self.seed, self.graph, self.compute = seed, graph, compute
         self.total = float(edge_rates.sum())
         if self.total > 0.0:
@@ -138,10 +168,9 @@ class Renewals:
 
     def _durations(self, nodes: Integers, count: int) -> Floats:
         """Return the next durations of some nodes, `(nodes, count)`, without taking them."""
-        index = (self.ended[nodes, None] + np.arange(count)).ravel()
-        return self.compute.sample(uniforms(self.seed, Purpose.CLOCK, np.repeat(nodes, count), index)).reshape(
-            -1, count
-        )
+        node, number = np.repeat(nodes, count), (self.ended[nodes, None] + np.arange(count)).ravel()
+        found = self.compute.of_calls(node, number, lambda: uniforms(self.seed, Purpose.CLOCK, node, number))
+        return found.reshape(-1, count)
 
     def _ends(self) -> tuple[Floats, Integers, Integers]:
         """Return when workers end before the end of the window, who, and for which time (from 0), in order of time."""
@@ -202,46 +231,46 @@ class BusyWorkers(Renewals):
     The partner of node i at its k-th end is a function of (seed, i, k).
     """
 
-    def __init__(self, seed: int, graph: Graph, compute: Law) -> None:
+    def __init__(self, seed: int, graph: Graph, compute: Calls, epochs: Epochs | None = None) -> None:
         super().__init__(seed, graph, compute, np.zeros(graph.m))
+        self.partners = Partners(graph, epochs)
 
     def _next_window(self) -> Events:
         """Return an exchange and a step for every worker that ends in the next stretch of time."""
         self.end = max(self.end, float(self.due.min())) + self.window
         t, node, number = self._ends()
-        return _pairs(self.graph, t, node, uniforms(self.seed, Purpose.PARTNER, node, number)[:, 0])
+        return _pairs(self.partners, t, node, uniforms(self.seed, Purpose.PARTNER, node, number)[:, 0])
 
 
 class PoissonWorkers:
-    """The same for exponential compute times of mean 1: the ends of all workers are one Poisson process of rate n.
+    """The same for exponential compute times of mean 1 / speed: the ends of all workers are one Poisson process.
 
-    The k-th end, who it is and the partner are functions of (seed, k).
+    The k-th end, who it is and the partner are functions of (seed, k), given the speeds `(n,)`, 1 unless given.
     """
 
-    def __init__(self, seed: int, graph: Graph) -> None:
-        self.seed, self.graph = seed, graph
-        self.clocks = PoissonClocks(seed, graph.n, 1.0, np.zeros((0, 2), dtype=np.int64), np.zeros(0))
+    def __init__(self, seed: int, graph: Graph, speeds: Floats | None = None, epochs: Epochs | None = None) -> None:
+        self.seed, self.partners = seed, Partners(graph, epochs)
+        self.clocks = PoissonClocks(seed, graph.n, 1.0, np.zeros((0, 2), dtype=np.int64), np.zeros(0), speeds=speeds)
 
     def block(self, first: int, clock: float) -> Events:
         """Return the next events; between the two events of a worker's end, only the second."""
-        each = 2 if self.graph.m else 1
+        each = 2 if self.partners.graph.m else 1
         number, part = divmod(first, each)
         ends = self.clocks.block(number, clock).part(0, max(1, events.BLOCK // each))
         index = np.arange(number, number + len(ends.t))
         u = uniforms(self.seed, Purpose.PARTNER, np.zeros(len(index), dtype=np.int64), index)[:, 0]
-        found = _pairs(self.graph, ends.t, ends.i, u)
+        found = _pairs(self.partners, ends.t, ends.i, u)
         if part:
             return Events(np.array([clock]), *(column[1:2] for column in found[1:]))
         return found
 
 
-def _pairs(graph: Graph, t: Floats, node: NDArray[Any], u: Floats) -> Events:
+def _pairs(partners: Partners, t: Floats, node: NDArray[Any], u: Floats) -> Events:
     """Return, for workers that end, an exchange with the neighbour that the uniform u picks, and a step; one node only steps."""
-    steps = np.full(len(t), GRADIENT, dtype=np.int32)
+    graph, steps = partners.graph, np.full(len(t), GRADIENT, dtype=np.int32)
     if graph.m == 0:
         return Events(t.copy(), node.astype(np.int32), steps, steps)
-    degree = graph.degree[node]
-    edge = graph.edge_of_slot[graph.ptr[node] + np.minimum((u * degree).astype(np.int64), degree - 1)]
+    edge = partners.edges(t, node, u)
     i, j, e = (np.empty(2 * len(t), dtype=np.int32) for _ in range(3))
     i[::2], j[::2], e[::2] = graph.edges[edge, 0], graph.edges[edge, 1], edge
     i[1::2], j[1::2], e[1::2] = node, steps, steps

@@ -7,7 +7,7 @@ Nabli, Belilovsky, Oyallon, "A2CiD2: Accelerating asynchronous communication in 
 from __future__ import annotations
 
 from math import sqrt
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,10 @@ class A2cid2(Method, name="a2cid2"):
     exchanges : float
         Exchanges per node and unit time that the method asks for when the scenario gives no total rate; on a graph of
         equal degrees uniform rates are then this number over the degree.
+    pairing : {"clocks", "first_available"}
+        Who exchanges when. "clocks": every edge at the ticks of its own Poisson clock, as in the theory. "first_available": while
+        a node computes a gradient it wants Poisson(`exchanges`) exchanges, at times spread over the computation, each with the
+        neighbour that has waited longest for one; when none waits it waits itself, and goes on computing.
     chi_1, chi_2 : float, optional
         Of the rates-weighted Laplacian (default: of the graph and its rates), in time units.
     eta, alpha, alpha_tilde : float, optional
@@ -50,7 +54,8 @@ class A2cid2(Method, name="a2cid2"):
     \(\eta = 1/(2\sqrt{\chi_1\chi_2})\), \(\alpha = 1/2\), \(\tilde\alpha = \frac12\sqrt{\chi_1/\chi_2}\). The start
     of x_tilde is x unless it is given. Only gradients move the means of x and of x_tilde, which stay equal. The mean
     is kept while an exchange is atomic: a message lost in one direction moves it. The released code trains with gamma
-    = 0.05, m = 0.9, lambda = 5e-4.
+    = 0.05, m = 0.9, lambda = 5e-4, and pairs the first available neighbours; the constants are then those of uniform rates with
+    the same total, and nothing is promised. What a node still wants at the end of a gradient it keeps wanting.
 
     *Promise*: for gamma = 0, with \(V = \|\Pi\tilde x\|^2_{\Lambda^+} + \chi_1 \|\Pi x\|^2\),
     \(E V(t) \le e^{-\eta t} V(0)\); the baseline has \(e^{-t/(2\chi_1)}\). The first moment is exact: the mean of
@@ -70,6 +75,7 @@ class A2cid2(Method, name="a2cid2"):
     momentum: NonNegative = 0.0
     weight_decay: NonNegative = 0.0
     exchanges: Positive = 1.0
+    pairing: Literal["clocks", "first_available"] = "clocks"
     chi_1: Positive | None = None
     chi_2: Positive | None = None
     eta: NonNegative | None = None
@@ -105,17 +111,23 @@ class A2cid2(Method, name="a2cid2"):
         """Return the total rate of `exchanges` per node and unit time, two nodes to an exchange."""
         return self.exchanges * facts.n / 2
 
+    def wishes(self, facts: Facts) -> float | None:
+        """Return the mean number of exchanges that a node wants per gradient, when the first available neighbours are paired."""
+        return 2 * facts.total_rate / facts.n if self.pairing == "first_available" else None
+
     def promise(self, facts: Facts) -> Promise | None:
         """Return the decay rate of the consensus distance when no gradient disturbs it."""
         changed = (self.chi_1, self.chi_2, self.eta, self.alpha, self.alpha_tilde, self.flow)
-        if self.lr != 0.0 or facts.n == 1 or any(value is not None for value in changed):
+        if self.lr != 0.0 or facts.n == 1 or self.pairing != "clocks" or any(value is not None for value in changed):
             return None
         if not self.accelerated:
             return Promise("consensus", facts.lambda_2 / 2, "Boyd et al. 2006, in continuous time")
         return Promise("consensus", self.constants(facts)["eta"], "Nabli, Belilovsky, Oyallon 2023, pure gossip")
 
     def refuses(self, facts: Facts) -> str | None:
-        """Refuse a heavy ball that never forgets."""
+        """Refuse a heavy ball that never forgets, and rates where nobody looks at them."""
+        if self.pairing == "first_available" and facts.n > 1 and np.ptp(facts.rates) > 1e-9 * facts.total_rate:
+            return "a2cid2 with pairing: first_available takes only the total of the rates: give uniform ones"
         return None if self.momentum < 1 else f"a2cid2 needs momentum < 1, here {self.momentum:g}"
 
     @kernel

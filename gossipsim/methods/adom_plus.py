@@ -49,7 +49,7 @@ class AdomPlus(Method, name="adom_plus"):
     \nu/(4\sigma_2)\), \(\gamma = \nu/(14\sigma_2\chi^2)\), \(\delta = 1/(17L)\), \(\zeta = 1/2\). A message is two
     vectors, q and y_g + z_g. The sum of z over the nodes stays what it is at the
     start, and must be zero; that of m drifts by (gamma/nu) sum (y_g + z_g) per round, in the direction that G does not
-    see. A lost message breaks the first, and the limit is then biased.
+    see. A lost message breaks the first, and the limit is then biased; an absent node misses its part of the drift.
 
     *Promise*: when the constants are those of theory and the sum of z is zero,
     \(\frac1n\sum_i \|x_i^k - x^*\|^2 \le C (1 - \sqrt{\mu/L}/(32\chi))^k\), with chi = 2 under multi-consensus.
@@ -63,7 +63,10 @@ class AdomPlus(Method, name="adom_plus"):
     node = dict.fromkeys(("x", "x_f", "y", "y_f", "z", "z_f", "m", "z_g", "q", "s", "q_mixed", "s_mixed"), "vector")
     payload = {"q": "vector", "s": "vector"}
     computes = talks = "round"
-    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
+    when_changing = ""
+    when_lost = (
+        "a lost message breaks a sum that the limit depends on, an absence the drift of m: the limit is then biased"
+    )
     mixing = "laplacian"
 
     multi_consensus: bool = False

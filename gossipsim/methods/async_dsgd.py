@@ -43,6 +43,7 @@ class AsyncDsgd(Method, name="async_dsgd"):
 
     node = {"x": "vector", "v": "vector"}
     computes = "clock"
+    when_changing = ""
 
     lr: NonNegative | None = None
     momentum: NonNegative = 0.0

@@ -44,6 +44,8 @@ class PushSum(Method, name="push_sum"):
     payload = {"x": "vector", "w": "scalar"}
     pairwise = "delivery"
     solves = "average"
+    when_lost = "a lost message takes its mass with it, and the limit is a weighted mean of the starting points"
+    when_changing = ""
     primal = "z"
 
     q: Probability = 0.5

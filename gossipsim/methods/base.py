@@ -129,7 +129,11 @@ class Method(Component, kind="method"):
     so that the difference of two earlier messages can be applied at any time, and the sum is kept. "delivery": two messages of
     their own, each of which takes effect when and if it arrives."""
     when_lost: ClassVar[str] = ""
-    """What lost messages and absent nodes do to the limit, as a warning; empty when they only cost time."""
+    """What lost messages do to the limit, as a warning; empty when they only cost time."""
+    when_away: ClassVar[str | None] = None
+    """What nodes do to it that go away and return with the state they had; None: the same as lost messages."""
+    when_changing: ClassVar[str | None] = "nothing is promised on a graph that changes"
+    """What a graph that changes does, as a warning; empty when theory covers it; None when the method is not defined there."""
     mixing: ClassVar[str] = "metropolis_lazy"
     """The weights of the links (`links[k].weight`) unless the scenario's key `mixing` says otherwise."""
     announces: ClassVar[str | None] = None
@@ -169,6 +173,13 @@ class Method(Component, kind="method"):
     def clocks(self, facts: Facts) -> tuple[float, NDArray[np.float64]]:
         """Return the rate of every node's gradient clock and the rates `(m,)` of the edges' gossip clocks."""
         return (1.0 if self.computes == "clock" else 0.0), facts.rates
+
+    def wishes(self, facts: Facts) -> float | None:
+        """Return how many exchanges a node wants on average during a gradient, with the first neighbour that also wants one.
+
+        The default, None: exchanges come with the edges' clocks. For methods that compute and talk on clocks.
+        """
+        return None
 
     def promise(self, facts: Facts) -> Promise | None:
         """Return what theory promises for this run, or None."""

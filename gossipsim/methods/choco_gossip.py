@@ -7,15 +7,14 @@ Koloskova, Stich, Jaggi, "Decentralized stochastic optimization and gossip algor
 from __future__ import annotations
 
 from math import log
-from typing import Any
-
-import numpy as np
 
 from gossipsim.component import Positive
-from gossipsim.methods.base import Facts, Method, Promise, kernel
+from gossipsim.methods.base import Facts, Promise, kernel
+from gossipsim.methods.contractive import contractive_scale
+from gossipsim.methods.public_copies import PublicCopies, gap
 
 
-class ChocoGossip(Method, name="choco_gossip"):
+class ChocoGossip(PublicCopies, name="choco_gossip"):
     r"""CHOCO-Gossip: averaging in rounds with compressed differences to public copies.
 
     With \(\hat x_i\) the copy of \(x_i\) that node i and all its neighbours hold, one round is
@@ -39,7 +38,7 @@ class ChocoGossip(Method, name="choco_gossip"):
 
     A lost message leaves a neighbour's copy behind for good, and the mean is then no longer kept.
 
-    *Promise*: \(E \sum_i \|x_i - \bar x\|^2 \le C (1 - \rho^2\delta/82)^t\) after t rounds (theorem 2).
+    *Promise*: \(E \sum_i \|x_i - \bar x\|^2 \le C (1 - \rho^2\delta/82)^t\) after t rounds (the theorem on CHOCO-Gossip).
 
     Examples
     --------
@@ -49,29 +48,23 @@ class ChocoGossip(Method, name="choco_gossip"):
 
     node = dict.fromkeys(("x", "x_hat", "pull"), "vector") | {"weight_sum": "scalar"}
     talks = "round"
-    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
     solves = "average"
-    compressible = True
 
     gamma: Positive | None = None
 
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma, and what makes an unbiased compressor contractive."""
-        return {"gamma": self.gamma or consensus_step(facts), "scale": 1.0 / (1.0 + (facts.omega or 0.0))}
-
-    def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
-        """Add up the weights of every node's links."""
-        nodes.weight_sum[:] = weight_sums(links, graph)
+        return {"gamma": self.gamma or consensus_step(facts), "scale": contractive_scale(facts)}
 
     def promise(self, facts: Facts) -> Promise:
         """Return the decay rate of the consensus distance, for rounds of one unit of time."""
         rate = -log(1.0 - gap(facts) ** 2 * facts.delta / 82.0)
-        source = "Koloskova, Stich, Jaggi 2019, theorem 2"
+        source = "Koloskova, Stich, Jaggi 2019, theorem on CHOCO-Gossip"
         return Promise("consensus", rate, source, "gamma of the theorem, rounds of length 1", met=self.gamma is None)
 
     def refuses(self, facts: Facts) -> str | None:
         """Refuse weights that do not mix and compressors without a constant, unless the step is given."""
-        return None if self.gamma else no_theory(self.name, facts)
+        return None if self.gamma else super().refuses(facts)
 
     @kernel
     def message(p, node, link, t, out):
@@ -91,31 +84,8 @@ class ChocoGossip(Method, name="choco_gossip"):
         node.x[:] = node.x + p.gamma * node.pull
 
 
-def gap(facts: Facts) -> float:
-    """Return the spectral gap rho of W."""
-    assert facts.mixing is not None
-    spectrum: Any = facts.mixing
-    return 1.0 if facts.n == 1 else float(spectrum.gap)
-
-
 def consensus_step(facts: Facts) -> float:
-    """Return the gamma of theorem 2."""
+    """Return the gamma of the theorem."""
     assert facts.mixing is not None
     rho, b, delta = gap(facts), facts.mixing.lambda_max, facts.delta
     return rho**2 * delta / (16 * rho + rho**2 + 4 * b**2 + 2 * rho * b**2 - 8 * rho * delta)
-
-
-def weight_sums(links: Any, graph: Any) -> Any:
-    """Return the sum of the weights of each node's links, `(n,)`."""
-    if not len(links):
-        return np.zeros(graph.n)
-    return np.bincount(np.repeat(np.arange(graph.n), graph.degree), weights=links.weight, minlength=graph.n)
-
-
-def no_theory(name: str, facts: Facts) -> str | None:
-    """Return why theory gives no step sizes here, or None."""
-    if not facts.delta > 0:
-        return f"{name} takes its steps from the compressor's delta or omega, and this one states neither: give gamma"
-    if not gap(facts) > 1e-12:
-        return f"{name} needs weights W whose powers converge, and these do not: take `mixing: metropolis_lazy`"
-    return None

@@ -56,6 +56,7 @@ class Continuized(Method, name="continuized"):
     node = dict.fromkeys(("y", "z", "primal_y"), "vector")
     link = {"resistance": "scalar"}
     computes = "exchange"
+    when_changing = None
     oracle = "conjugate"
     primal = "z"
     mixing = "laplacian"

@@ -33,7 +33,8 @@ class DAdmm(Method, name="d_admm"):
     Notes
     -----
     Edge ij has the penalty c w_ij, w the mixing weights; by default they are all 1, as in the paper. The neighbours
-    know each other's start. The sum of alpha stays zero. A lost message breaks that, and the limit is then biased.
+    know each other's start. The sum of alpha stays zero. A node takes its own point for one that it does not hear. A message
+    lost in one direction breaks the sum, and the limit is then biased; absences are symmetric and do not.
 
     With \(l = \lambda_2\) and \(u = 2 \lambda_{\max}\) of the weighted Laplacian (u bounds the largest eigenvalue of
     the signless one) and any b > 1, the default is \(c = L \sqrt{b/(l u)}\) and theorem 1 gives
@@ -52,7 +53,9 @@ class DAdmm(Method, name="d_admm"):
 
     node = {"x": "vector", "alpha": "vector", "pull": "vector", "rho": "scalar"}
     computes = talks = "round"
-    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
+    when_changing = None
+    when_lost = "a message lost in one direction breaks a sum that the limit depends on, and the limit is then biased"
+    when_away = ""
     oracle = "prox"
     mixing = "laplacian"
 
@@ -99,8 +102,8 @@ class DAdmm(Method, name="d_admm"):
 
     @kernel
     def receive(p, node, links, t, inbox, slots):
-        node.pull[:] = 0.0 * node.x
+        node.pull[:] = node.rho * node.x
         for k in range(len(inbox)):
             w = p.c * links[slots[k]].weight
             node.alpha[:] = node.alpha + w * (node.x - inbox[k])
-            node.pull[:] = node.pull + w * (node.x + inbox[k])
+            node.pull[:] = node.pull + w * (inbox[k] - node.x)

@@ -31,7 +31,7 @@ class DPsgd(Method, name="d_psgd"):
     -----
     With a constant step the fixed point is biased, by O(gamma) when the local functions differ. The mean obeys
     \(\bar x \leftarrow \bar x - \gamma \frac1n \sum_i g_i(x_i)\). The weight of a lost message falls back to its
-    receiver: rows of W still sum to one, and the mean is kept only on average.
+    receiver: rows of W still sum to one, columns only on average, which adds noise that vanishes with gamma as the bias does.
 
     Examples
     --------
@@ -41,9 +41,8 @@ class DPsgd(Method, name="d_psgd"):
 
     node = {"x": "vector", "step_back": "vector", "mixed": "vector"}
     computes = talks = "round"
-    when_lost = (
-        "with lost messages the rows of W sum to one and the columns do not: the limit weights the nodes unequally"
-    )
+    when_changing = ""
+    when_lost = "with lost messages the rows of W sum to one and the columns do not: noise, of the order of the step, is added to the bias"
 
     lr: NonNegative | None = None
     order: Literal["combine_then_adapt", "adapt_then_combine"] = "combine_then_adapt"

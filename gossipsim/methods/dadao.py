@@ -60,6 +60,7 @@ class Dadao(Method, name="dadao"):
 
     node = dict.fromkeys(("x", "x_tilde", "y", "y_tilde", "z", "z_tilde"), "vector")
     computes = "clock"
+    when_changing = ""
 
     mu: Positive | None = None
     L: Positive | None = None

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from gossipsim.component import Positive
-from gossipsim.methods.base import Facts, Method, kernel
+from gossipsim.methods.base import Facts, Method, Promise, kernel
+from gossipsim.methods.circle_criterion import Floats, rounds_promise
 
 
 class Diging(Method, name="diging"):
@@ -31,13 +34,19 @@ class Diging(Method, name="diging"):
 
     Notes
     -----
-    For every k, \(\bar y^k = \frac1n \sum_i \nabla f_i(x_i^k)\), and \(\bar x^{k+1} = \bar x^k - \gamma \bar y^k\).
-    The row holds, after round k, \(x^{k+1}\), \(W y^k\) and \(g = \nabla F(x^k)\). The paper proves a linear rate for
-    small gamma (theorem 3.14). On quadratics with one Hessian for all nodes a mode with eigenvalues l of W and h of
-    the Hessian obeys \(z^2 - (2l - \gamma h) z + l^2 - \gamma h = 0\) (atc: \(\gamma h l\)), so that, with \(l =
-    \lambda_{\min}(W)\), the limit of stability is \(\gamma = (1 + l)^2/(2L)\), and for atc the smaller of \(2/L\)
-    and, for l < 0, \((1 - l^2)/(|l| L)\). The weight of a lost message falls back to its receiver; the mean of y then
+    For every k, \(\bar y^k = \frac1n \sum_i \nabla f_i(x_i^k)\), and \(\bar x^{k+1} = \bar x^k - \gamma \bar y^k\). The row
+    holds, after round k, \(x^{k+1}\), \(W y^k\) and \(g = \nabla F(x^k)\). On quadratics with one Hessian for all nodes a mode
+    with eigenvalues l of W and h of the Hessian obeys \(z^2 - (2l - \gamma h) z + l^2 - \gamma h = 0\) (atc: \(\gamma h l\)),
+    so that, with \(l = \lambda_{\min}(W)\), the limit of stability is \(\gamma = (1 + l)^2/(2L)\), and for atc the smaller of
+    \(2/L\) and, for l < 0, \((1 - l^2)/(|l| L)\). The weight of a lost message falls back to its receiver; the mean of y then
     no longer is that of the gradients, for good, and the limit is biased.
+
+    *Promise*: the theorem of the paper holds for small gamma and changing graphs, and is far from sharp on a fixed one; the rate
+    promised here is what `circle_criterion.contraction` proves for \(\frac1n\sum_i \|x_i - x^*\|^2\) when every \(f_i\) is
+    mu-strongly convex and L-smooth. An eigenvalue l of W is the mode
+
+    .. math:: x = -\frac{\gamma (z - 1)}{(z - l)^2}\, g \qquad
+              \Bigl(\text{atc: } x = -\frac{\gamma l (z - 1)}{(z - l)^2}\, g\Bigr).
 
     Examples
     --------
@@ -48,7 +57,9 @@ class Diging(Method, name="diging"):
     node = {"x": "vector", "y": "vector", "g": "vector"}
     payload = {"x": "vector", "y": "vector"}
     computes = talks = "round"
-    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
+    when_changing = "small steps converge on graphs that change, at a rate that is not promised"
+    when_lost = "a message lost in one direction breaks a sum that the limit depends on, and the limit is then biased"
+    when_away = ""
 
     lr: Positive | None = None
     order: Literal["cta", "atc"] = "cta"
@@ -64,6 +75,18 @@ class Diging(Method, name="diging"):
         if self.lr is None and _limit(facts, self.order) < 1e-12:
             return "diging needs weights with lambda_min(W) > -1: give mixing: metropolis_lazy, or lr in the method"
         return None
+
+    def promise(self, facts: Facts) -> Promise | None:
+        """Return the rate of the circle criterion."""
+        lr = sum(self.constants(facts).values())
+
+        def mode(w: Floats) -> tuple[Floats, Floats]:
+            factor = w if self.order == "atc" else np.ones_like(w)
+            return lr * np.array([factor, -factor]), np.array([np.ones_like(w), -2 * w, w**2])
+
+        return rounds_promise(
+            facts, lr, mode, "Nedic, Olshevsky, Shi 2017, linear rate; its value by the circle criterion"
+        )
 
     @kernel
     def step(p, node, t, g):

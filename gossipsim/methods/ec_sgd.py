@@ -6,14 +6,11 @@ speech DNNs", Interspeech 2014; Stich, Karimireddy, "The error-feedback framewor
 
 from __future__ import annotations
 
-from typing import Any
-
-from gossipsim.component import Positive
-from gossipsim.methods.base import Facts, Method, kernel
-from gossipsim.methods.ef21 import client_constants, no_theory, smoothness_of_mean
+from gossipsim.methods.base import Facts, kernel
+from gossipsim.methods.with_server import WithServer, smoothness_of_mean
 
 
-class EcSgd(Method, name="ec_sgd"):
+class EcSgd(WithServer, name="ec_sgd"):
     r"""EC-SGD: what compression left out is added to the next gradient.
 
     In every round, with a stochastic gradient \(g_i\) at x, client i and then the server:
@@ -43,29 +40,11 @@ class EcSgd(Method, name="ec_sgd"):
     """
 
     node = {"x": "vector", "e": "vector", "hub": "scalar"}
-    computes = talks = "round"
     when_lost = "what a lost message carried is gone from the memory of its errors, and the limit is biased"
-    server = True
-    compressible = True
-
-    gamma: Positive | None = None
-
-    def turns(self, facts: Facts) -> int:
-        """Return 2: clients speak, and then the server does."""
-        return 2
 
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma, 1/n, and what makes an unbiased compressor contractive."""
-        return client_constants(facts) | {"gamma": self.gamma or facts.delta / (10 * smoothness_of_mean(facts))}
-
-    def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
-        """Make node 0 the server, and let everybody start at its point."""
-        nodes.hub[0] = 1.0
-        nodes.x[:] = nodes.x[0]
-
-    def refuses(self, facts: Facts) -> str | None:
-        """Refuse compressors without a constant, unless the step is given."""
-        return None if self.gamma else no_theory(self.name, facts)
+        return super().constants(facts) | {"gamma": self.gamma or facts.delta / (10 * smoothness_of_mean(facts))}
 
     @kernel
     def step(p, node, t, g):

@@ -5,14 +5,13 @@ Gao, Islamov, Stich, "EControl: fast distributed optimization with compression a
 
 from __future__ import annotations
 
-from typing import Any
+from gossipsim.component import NonNegative
+from gossipsim.methods.base import Facts, kernel
+from gossipsim.methods.contractive import unknown_contraction
+from gossipsim.methods.with_server import WithServer, smoothness_of_mean
 
-from gossipsim.component import NonNegative, Positive
-from gossipsim.methods.base import Facts, Method, kernel
-from gossipsim.methods.ef21 import client_constants, no_theory, smoothness_of_mean
 
-
-class EControl(Method, name="econtrol"):
+class EControl(WithServer, name="econtrol"):
     r"""EControl: a little of the accumulated error enters every message.
 
     In every round, with a stochastic gradient \(g_i\) at x, client i and then the server:
@@ -33,8 +32,9 @@ class EControl(Method, name="econtrol"):
 
     Notes
     -----
-    Both defaults have theory's order, not its constants. eta far above delta diverges. An unbiased C enters as C / (1 + omega).
-    The server tells x as it is, in full bits.
+    Both defaults have theory's order, not its constants, so that nothing is promised; with exact gradients tests measure the rate
+    of gradient descent with step gamma or a little more, \(2\gamma\mu\) for the squared error. eta far above delta
+    diverges. An unbiased C enters as C / (1 + omega). The server tells x as it is, in full bits.
 
     A lost message of a client makes h differ from the mean of the \(h_i\), and breaks the identity, for good.
 
@@ -45,31 +45,17 @@ class EControl(Method, name="econtrol"):
     """
 
     node = {"x": "vector", "h": "vector", "e": "vector", "change": "vector", "hub": "scalar"}
-    computes = talks = "round"
-    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
-    server = True
-    compressible = True
 
-    gamma: Positive | None = None
     eta: NonNegative | None = None
-
-    def turns(self, facts: Facts) -> int:
-        """Return 2: clients speak, and then the server does."""
-        return 2
 
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma, eta, 1/n, and what makes an unbiased compressor contractive."""
         gamma = self.gamma or facts.delta / (2 * smoothness_of_mean(facts))
-        return client_constants(facts) | {"gamma": gamma, "eta": facts.delta if self.eta is None else self.eta}
-
-    def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
-        """Make node 0 the server, and let everybody start at its point."""
-        nodes.hub[0] = 1.0
-        nodes.x[:] = nodes.x[0]
+        return super().constants(facts) | {"gamma": gamma, "eta": facts.delta if self.eta is None else self.eta}
 
     def refuses(self, facts: Facts) -> str | None:
         """Refuse compressors without a constant, unless the step is given."""
-        return None if self.gamma and self.eta is not None else no_theory(self.name, facts)
+        return None if self.gamma and self.eta is not None else unknown_contraction(self.name, facts)
 
     @kernel
     def step(p, node, t, g):

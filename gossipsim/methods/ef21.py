@@ -8,13 +8,14 @@ ICLR 2024.
 from __future__ import annotations
 
 from math import log, sqrt
-from typing import Any, Literal
+from typing import Literal
 
 from gossipsim.component import Positive
-from gossipsim.methods.base import Facts, Method, Promise, kernel
+from gossipsim.methods.base import Facts, Promise, kernel
+from gossipsim.methods.with_server import WithServer, smoothness_of_mean
 
 
-class Ef21(Method, name="ef21"):
+class Ef21(WithServer, name="ef21"):
     r"""EF21: clients send compressed differences between their gradients and what the server knows of them.
 
     In every round, client i and then the server:
@@ -26,8 +27,6 @@ class Ef21(Method, name="ef21"):
 
     Parameters
     ----------
-    gamma : float, optional
-        Step size.
     smoothness : {"am", "qm"}
         Whether gamma comes from the arithmetic or from the quadratic mean of the \(L_i\): the newer, or the original analysis.
     L, L_tilde : float, optional
@@ -43,7 +42,8 @@ class Ef21(Method, name="ef21"):
 
     *Promise*: under the Polyak-Lojasiewicz inequality with mu and with exact gradients,
     \(E f(x_t) - f^* \le C (1 - q)^t\), \(q = \min(\gamma\mu, \theta - \gamma^2\beta\tilde L^2/(1 - \gamma L))\). This is
-    theorem 2 of 2021 with the weight of its Lyapunov function left free; gamma as above gives
+    the theorem of 2021 with the weight of its Lyapunov function left free: its own steps, at most
+    \(1/(L + \tilde L\sqrt{2\beta/\theta})\) and \(\theta/(2\mu)\), have \(q = \gamma\mu\), and gamma as above
     \(q = \min(\gamma\mu, \theta\gamma L)\).
 
     Examples
@@ -63,44 +63,25 @@ class Ef21(Method, name="ef21"):
     L: Positive | None = None
     L_tilde: Positive | None = None
 
-    def turns(self, facts: Facts) -> int:
-        """Return 2: clients speak, and then the server does."""
-        return 2
-
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma, 1/n, and what makes an unbiased compressor contractive."""
-        return client_constants(facts) | {
-            "gamma": self.gamma or step_size(*self._smoothness(facts), *rates(facts.delta))
-        }
+        gamma = self.gamma or step_size(*self._smoothness(facts), *self._rates(facts.delta))
+        return super().constants(facts) | {"gamma": gamma}
 
     def _smoothness(self, facts: Facts) -> tuple[float, float]:
         mean = arithmetic_mean if self.smoothness == "am" else quadratic_mean
         return self.L or smoothness_of_mean(facts), self.L_tilde or mean(facts)
 
-    def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
-        """Make node 0 the server, and let everybody start at its point."""
-        nodes.hub[0] = 1.0
-        nodes.x[:] = nodes.x[0]
+    def _rates(self, alpha: float) -> tuple[float, float]:
+        return rates(alpha)
 
     def promise(self, facts: Facts) -> Promise | None:
         """Return the decay rate of the gap, for rounds of one unit of time."""
-        return decay(self.constants(facts)["gamma"], *self._smoothness(facts), facts)
-
-    def refuses(self, facts: Facts) -> str | None:
-        """Refuse compressors without a constant, unless the step is given."""
-        return None if self.gamma else no_theory(self.name, facts)
+        return decay(self.constants(facts)["gamma"], facts.mu, *self._smoothness(facts), *self._rates(facts.delta))
 
     @kernel
     def step(p, node, t, g):
         node.change[:] = g - node.g
-
-    @kernel
-    def message(p, node, link, t, out):
-        if node.hub > 0.0:
-            out[:] = node.x
-            return node.turn == 1
-        out[:] = node.change
-        return node.turn == 0
 
     @kernel
     def sent(p, node, link, t, msg):
@@ -117,11 +98,6 @@ class Ef21(Method, name="ef21"):
             for k in range(len(inbox)):
                 node.g[:] = node.g + p.share * inbox[k]
             node.x[:] = node.x - p.gamma * node.g
-
-
-def client_constants(facts: Facts) -> dict[str, float]:
-    """Return the share of a client, and what makes an unbiased compressor contractive."""
-    return {"share": 1.0 / (facts.n - 1), "scale": 1.0 / (1.0 + (facts.omega or 0.0))}
 
 
 def rates(alpha: float) -> tuple[float, float]:
@@ -141,11 +117,6 @@ def step_size(L: float, L_tilde: float, theta: float, beta: float) -> float:
     return 1.0 / (L + L_tilde * sqrt(beta / theta))
 
 
-def smoothness_of_mean(facts: Facts) -> float:
-    """Return the smoothness of f."""
-    return facts.L_mean() if facts.L_mean is not None else arithmetic_mean(facts)
-
-
 def arithmetic_mean(facts: Facts) -> float:
     """Return the mean of the L_i."""
     return float(facts.L_i.mean())
@@ -156,22 +127,14 @@ def quadratic_mean(facts: Facts) -> float:
     return float(sqrt((facts.L_i**2).mean()))
 
 
-def decay(gamma: float, L: float, L_tilde: float, facts: Facts) -> Promise:
+def decay(gamma: float, mu: float, L: float, L_tilde: float, theta: float, beta: float) -> Promise:
     """Return the promise of a step size."""
-    theta, beta = rates(facts.delta)
     room = 1.0 - gamma * L
     if beta == 0.0:
         spare = theta if room > -1e-9 else 0.0
     else:
         spare = theta - gamma**2 * beta * L_tilde**2 / room if room > 0 else 0.0
-    q = min(gamma * facts.mu, spare)
-    source = "Richtarik, Sokolov, Fatkhullin 2021, theorem 2 and its proof"
+    q = min(gamma * mu, spare)
+    source = "Richtarik, Sokolov, Fatkhullin 2021, theorem for the Polyak-Lojasiewicz inequality and its proof"
     condition = f"exact gradients, mu > 0, gamma small enough (q = {q:.3g}), rounds of length 1"
     return Promise("gap", -log(1.0 - q) if 0 < q < 1 else 0.0, source, condition, met=0 < q < 1)
-
-
-def no_theory(name: str, facts: Facts) -> str | None:
-    """Return why theory gives no step size here, or None."""
-    if not facts.delta > 0:
-        return f"{name} takes its step from the compressor's delta or omega, and this one states neither: give gamma"
-    return None

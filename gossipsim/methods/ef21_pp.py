@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import Field
 
 from gossipsim.component import Positive
-from gossipsim.methods.base import Facts, Promise, kernel, uniform
-from gossipsim.methods.ef21 import Ef21, client_constants, rates, step_size
+from gossipsim.methods.base import Facts, kernel, uniform
+from gossipsim.methods.ef21 import Ef21, rates
 
 
 class Ef21Pp(Ef21, name="ef21_pp"):
@@ -30,10 +30,13 @@ class Ef21Pp(Ef21, name="ef21_pp"):
     Notes
     -----
     \(\gamma = 1/(L + \tilde L\sqrt{B/\theta_p})\), \(\theta_p = \theta p - \rho(1-p)\), \(B = \beta p + (1 + 1/\rho)(1-p)\),
-    theta and beta as for `ef21`; with the quadratic mean as in a public implementation, with the arithmetic one by analogy.
+    theta and beta as for `ef21`: with probability p the error of \(g_i\) shrinks as there, and else
+    \(\|\nabla f_i(x^+) - g_i\|^2 \le (1 + \rho)\|\nabla f_i(x) - g_i\|^2 + (1 + 1/\rho)\|\nabla f_i(x^+) - \nabla f_i(x)\|^2\).
     p = 1 is EF21. Nobody has spoken before a client's first round: its \(g_i\) is zero until then.
 
     A lost message of a client makes g differ from the mean of the \(g_i\) for good.
+
+    *Promise*: that of `ef21`, with \(\theta_p\) and B in place of theta and beta.
 
     Examples
     --------
@@ -48,8 +51,7 @@ class Ef21Pp(Ef21, name="ef21_pp"):
 
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma, 1/n, what makes an unbiased compressor contractive, and p."""
-        gamma = self.gamma or step_size(*self._smoothness(facts), *self._rates(facts.delta))
-        return client_constants(facts) | {"gamma": gamma, "p": self.p}
+        return super().constants(facts) | {"p": self.p}
 
     def _rates(self, alpha: float) -> tuple[float, float]:
         theta, beta = rates(alpha)
@@ -57,10 +59,6 @@ class Ef21Pp(Ef21, name="ef21_pp"):
             return theta, beta
         rho = self.rho or theta * self.p / (2 * (1 - self.p))
         return theta * self.p - rho * (1 - self.p), beta * self.p + (1 + 1 / rho) * (1 - self.p)
-
-    def promise(self, facts: Facts) -> Promise | None:
-        """Return the promise of EF21 when everybody takes part."""
-        return super().promise(facts) if self.p == 1 else None
 
     def refuses(self, facts: Facts) -> str | None:
         """Refuse a rho that leaves no step size, and what `ef21` refuses."""

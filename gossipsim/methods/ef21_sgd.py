@@ -10,7 +10,7 @@ from math import sqrt
 
 from gossipsim.component import Positive
 from gossipsim.methods.base import Facts, Promise
-from gossipsim.methods.ef21 import Ef21, client_constants, step_size
+from gossipsim.methods.ef21 import Ef21
 
 
 class Ef21Sgd(Ef21, name="ef21_sgd"):
@@ -47,8 +47,8 @@ class Ef21Sgd(Ef21, name="ef21_sgd"):
 
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma, 1/n, and what makes an unbiased compressor contractive."""
-        gamma = self.gamma or self.multiplier * step_size(*self._smoothness(facts), *self._rates(facts.delta))
-        return client_constants(facts) | {"gamma": gamma}
+        found = super().constants(facts)
+        return found if self.gamma else found | {"gamma": self.multiplier * found["gamma"]}
 
     def _rates(self, alpha: float) -> tuple[float, float]:
         if alpha >= 1:

@@ -9,20 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from gossipsim.component import Positive
-from gossipsim.methods.base import Facts, Method, Promise, kernel
-from gossipsim.methods.ef21 import (
-    Ef21,
-    arithmetic_mean,
-    client_constants,
-    decay,
-    no_theory,
-    rates,
-    smoothness_of_mean,
-    step_size,
-)
+from gossipsim.methods.base import Facts, Promise, kernel
+from gossipsim.methods.ef21 import Ef21, arithmetic_mean, decay, rates, step_size
+from gossipsim.methods.with_server import WithServer, smoothness_of_mean
 
 
-class Ef21W(Method, name="ef21_w"):
+class Ef21W(WithServer, name="ef21_w"):
     r"""EF21-W: EF21 on weighted clients, whose step follows the mean of the smoothness constants.
 
     With \(w_i = L_i / \sum_j L_j\), client i and then the server:
@@ -34,8 +26,6 @@ class Ef21W(Method, name="ef21_w"):
 
     Parameters
     ----------
-    gamma : float, optional
-        Step size.
     L, L_tilde : float, optional
         Smoothness of f, and mean of the \(L_i\) (default: of the problem).
 
@@ -53,24 +43,14 @@ class Ef21W(Method, name="ef21_w"):
 
     node = {"x": "vector", "g": "vector", "change": "vector", "hub": "scalar", "zoom": "scalar"}
     link = {"w": "scalar"}
-    computes = talks = "round"
-    when_lost = "after a lost message copies of the same vector differ for good, and the limit is biased"
-    server = True
-    compressible = True
 
-    gamma: Positive | None = None
     L: Positive | None = None
     L_tilde: Positive | None = None
 
-    def turns(self, facts: Facts) -> int:
-        """Return 2: clients speak, and then the server does."""
-        return 2
-
     def constants(self, facts: Facts) -> dict[str, float]:
         """Return gamma, and what makes an unbiased compressor contractive."""
-        return client_constants(facts) | {
-            "gamma": self.gamma or step_size(*self._smoothness(facts), *rates(facts.delta))
-        }
+        gamma = self.gamma or step_size(*self._smoothness(facts), *rates(facts.delta))
+        return super().constants(facts) | {"gamma": gamma}
 
     def _smoothness(self, facts: Facts) -> tuple[float, float]:
         return self.L or smoothness_of_mean(facts), self.L_tilde or arithmetic_mean(facts)
@@ -78,8 +58,7 @@ class Ef21W(Method, name="ef21_w"):
     def begin(self, nodes: Any, links: Any, graph: Any, facts: Facts) -> None:
         """Make node 0 the server, tell it the weights, and let everybody start at its point."""
         w = facts.L_i / facts.L_i.sum()
-        nodes.hub[0] = 1.0
-        nodes.x[:] = nodes.x[0]
+        super().begin(nodes, links, graph, facts)
         nodes.zoom[1:] = 1.0 / (len(w) * w)
         if len(links):
             own = slice(graph.ptr[0], graph.ptr[1])
@@ -87,19 +66,19 @@ class Ef21W(Method, name="ef21_w"):
 
     def promise(self, facts: Facts) -> Promise:
         """Return the decay rate of the gap, for rounds of one unit of time."""
-        return decay(self.constants(facts)["gamma"], *self._smoothness(facts), facts)
+        return decay(self.constants(facts)["gamma"], facts.mu, *self._smoothness(facts), *rates(facts.delta))
 
     def refuses(self, facts: Facts) -> str | None:
         """Refuse clients of weight zero, and compressors without a constant unless the step is given."""
         if not facts.L_i.min() > 0:
             return f"{self.name} weights clients by L_i, and one of them has L_i = 0"
-        return None if self.gamma else no_theory(self.name, facts)
+        return super().refuses(facts)
 
     @kernel
     def step(p, node, t, g):
         node.change[:] = node.zoom * g - node.g
 
-    message, sent = Ef21.message, Ef21.sent
+    sent = Ef21.sent
 
     @kernel
     def receive(p, node, links, t, inbox, slots):

@@ -26,6 +26,7 @@ class Gossip(Method, name="gossip"):
 
     node = {"x": "vector"}
     solves = "average"
+    when_changing = ""
 
     def promise(self, facts: Facts) -> Promise:
         """Return the decay rate 1 / (2 chi_1) of the consensus distance."""

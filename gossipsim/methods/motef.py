@@ -26,8 +26,8 @@ class Motef(Beer, name="motef"):
 
     Notes
     -----
-    Everything said of `beer` holds, the invariants included. The default of lambda is a choice of practice: theory lets it
-    fall with the number of rounds.
+    Everything said of `beer` holds, the invariants and the measured rate included. The default of lambda is a choice of
+    practice: theory lets it fall with the number of rounds.
 
     Examples
     --------

@@ -57,7 +57,9 @@ class Msda(Method, name="msda"):
 
     node = dict.fromkeys(("x", "y", "theta", "u", "u_before", "mixed"), "vector") | {"ratio": "scalar"}
     computes = talks = "round"
-    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
+    when_changing = None
+    when_lost = "a message lost in one direction breaks a sum that the limit depends on, and the limit is then biased"
+    when_away = ""
     oracle = "conjugate"
     mixing = "laplacian"
 

@@ -47,7 +47,9 @@ class Nids(Method, name="nids"):
 
     node = {"x": "vector", "s": "vector", "u": "vector"}
     computes = talks = "round"
-    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
+    when_changing = None
+    when_lost = "a message lost in one direction breaks a sum that the limit depends on, and the limit is then biased"
+    when_away = ""
 
     lr: Positive | None = None
 

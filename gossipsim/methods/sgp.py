@@ -37,8 +37,8 @@ class Sgp(Method, name="sgp"):
     -----
     \(\sum_i w_i = n\) always, and only gradients move \(\sum_i x_i\). With n = 2^p on the exponential graph and gamma
     = 0 every z_i is the mean after p rounds, exactly. A constant step leaves a bias of order gamma on heterogeneous
-    problems. A lost message takes its mass with it: z still reaches consensus, on a point that weights the nodes
-    unequally.
+    problems. A lost message takes its mass with it: the weights w tend to zero, the steps of z, gamma / w, grow
+    without bound, and the run diverges; with gamma = 0, z tends to a weighted mean.
 
     Examples
     --------
@@ -50,7 +50,8 @@ class Sgp(Method, name="sgp"):
     link = {"place": "scalar"}
     payload = {"x": "vector", "w": "scalar"}
     computes = talks = "round"
-    when_lost = "a lost message takes its mass with it, and the limit is a weighted point instead of the mean"
+    when_changing = None
+    when_lost = "a lost message takes its mass with it: w tends to zero, the steps gamma / w grow, and the run diverges"
     primal = "z"
 
     lr: NonNegative | None = None

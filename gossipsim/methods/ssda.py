@@ -44,7 +44,9 @@ class Ssda(Method, name="ssda"):
 
     node = {"x": "vector", "y": "vector", "theta": "vector"}
     computes = talks = "round"
-    when_lost = "a lost message breaks a sum that the limit depends on, and the limit is then biased"
+    when_changing = None
+    when_lost = "a message lost in one direction breaks a sum that the limit depends on, and the limit is then biased"
+    when_away = ""
     oracle = "conjugate"
     mixing = "laplacian"
 

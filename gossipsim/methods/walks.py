@@ -32,6 +32,7 @@ class Walk(Method):
     node = {"x": "vector", "hop": "scalar", "importance": "scalar"}
     payload = {"x": "vector", "hop": "scalar"}
     computes, talks = "hop", "route"
+    when_changing = None
 
     b: Decay = 0.9
     lr: Positive | None = None

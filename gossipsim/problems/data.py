@@ -108,6 +108,9 @@ class DataProblem(Problem):
 
     def label(self, table: Table) -> Vector:
         """Return the labels that the loss takes, `(N,)`."""
+        if self.file is not None and table.classes:
+            what = f"the labels are classes, such as {shown(table.classes[0])}"
+            raise ScenarioError(what, key=("target",), allowed="a column of numbers, or a problem of classification")
         return table.labels
 
     @property
@@ -215,7 +218,9 @@ def signs(table: Table, positive: int | float | str | None, source: str) -> Vect
         odd = ~np.isin(raw, [-1.0, 0.0, 1.0])
         wrong = int(np.argmax(odd if odd.any() else raw == 0.0))
         message = f"{table.place(wrong)} is {raw[wrong]:g}, and there are {len(distinct)} distinct labels"
-        raise ScenarioError(message, key=(source,), allowed="labels -1 and +1, or 0 and 1, or positive: the class +1")
+        which = f", one of {', '.join(names[:20])}" if names else ""
+        allowed = f"labels -1 and +1, or 0 and 1, or positive: the class +1{which}"
+        raise ScenarioError(message, key=(source,), allowed=allowed)
     chosen = positive
     if isinstance(positive, str):
         if positive not in names:

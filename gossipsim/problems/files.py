@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -56,7 +57,8 @@ def read(path: Path, target: str | None = None) -> Table:
 
     npz files hold `data` `(n, m, d)` and `labels` `(n, m)`, one block per node; or `data_0`, `labels_0`, `data_1`, ...,
     one pair per node; or `data` `(N, d)` and `labels` `(N,)`. CSV and Parquet files have numeric columns, one of
-    which is the label; a CSV file whose first line is all numbers has no header. libsvm files are read by scikit-learn.
+    which is the label; a label column of words holds classes, numbered 0, 1, ... in alphabetical order. A CSV file whose
+    first line is all numbers has no header. libsvm files are read by scikit-learn.
 
     Parameters
     ----------
@@ -79,12 +81,14 @@ def read(path: Path, target: str | None = None) -> Table:
     """
     suffix = path.suffix.lower()
     columned = suffix in {".csv", ".parquet", ".pq"}
+    if not path.is_file():
+        beside = [other.name for other in path.parent.iterdir() if other.is_file()] if path.parent.is_dir() else []
+        what = f"no file {shown(path.name)}" + (", it is a folder" if path.is_dir() else "")
+        raise ScenarioError(what, key=("file",), hint=None if path.is_dir() else nearest(path.name, beside))
     if target is not None and not columned:
         raise ScenarioError(
             f"{path.name} has no named columns", key=("target",), allowed="target with .csv or .parquet"
         )
-    if not path.is_file():
-        raise _fault(f"no file {shown(path.name)}" + (", it is a folder" if path.is_dir() else ""))
     if path.stat().st_size == 0:
         raise _fault(f"{path.name} is empty")
     if suffix == ".npz":
@@ -194,17 +198,29 @@ def _columns(path: Path, target: str | None) -> Table:
         raise ScenarioError(
             f"{path.name} has no column {shown(target)}",
             key=("target",),
-            allowed=shown(", ".join(frame.columns)),
+            allowed=textwrap.shorten(", ".join(frame.columns), 200, placeholder=" ..."),
             hint=nearest(target, frame.columns),
         )
     if len(frame) == 0 or len(frame.columns) < 2:
         raise _fault(f"{path.name} has {len(frame)} rows and {len(frame.columns)} columns, too few")
     if not frame.columns.is_unique:
         raise _fault(f"{path.name} has two columns called {frame.columns[frame.columns.duplicated()][0]!r}")
+    classes, frame[target] = _classes(frame[target])
     for name in frame.columns:
         _check_column(frame[name], name, path)
     data = frame.drop(columns=target).to_numpy(dtype=np.float64)
-    return Table(np.ascontiguousarray(data), frame[target].to_numpy(dtype=np.float64))
+    return Table(np.ascontiguousarray(data), frame[target].to_numpy(dtype=np.float64), classes=classes)
+
+
+def _classes(column: Any) -> tuple[tuple[str, ...], Any]:
+    """Return the names of the classes of a column of words, and the column as numbers; other columns as they are."""
+    import pandas as pd
+
+    words = pd.api.types.is_string_dtype(column) and not column.isna().any()
+    if not words or pd.to_numeric(column, errors="coerce").notna().any():
+        return (), column
+    numbers, names = pd.factorize(column, sort=True)
+    return tuple(map(str, names)), pd.Series(numbers, index=column.index)
 
 
 def _check_column(column: Any, name: str, path: Path) -> None:

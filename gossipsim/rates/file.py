@@ -13,7 +13,7 @@ from gossipsim.component import InputFile
 from gossipsim.errors import ScenarioError, nearest, shown
 from gossipsim.graph import Graph
 from gossipsim.rates.base import Demand, Rates
-from gossipsim.topologies.file import read_text
+from gossipsim.text_files import amount, read_text
 
 
 class File(Rates, name="file"):
@@ -84,7 +84,7 @@ def parse(text: str, graph: Graph, column: str = "rate") -> Floats:
             e = _edge(row, edges, names, rows.line_num)
             if not np.isnan(found[e]):
                 raise ScenarioError(f"edge {row[0]},{row[1]} is given twice", line=rows.line_num)
-            found[e] = _amount(row[2], column, rows.line_num)
+            found[e] = amount(row[2], column, rows.line_num)
     except csv.Error as fault:
         raise ScenarioError(f"malformed CSV: {fault}", line=rows.line_num) from None
     missing = np.flatnonzero(np.isnan(found))
@@ -103,13 +103,3 @@ def _edge(row: list[str], edges: dict[frozenset[str], int], names: list[str], li
             raise ScenarioError(f"unknown node {unknown[0]!r}", line=line, hint=nearest(unknown[0], names[:10_000]))
         raise ScenarioError(f"the graph has no edge {row[0]},{row[1]}", line=line)
     return e
-
-
-def _amount(text: str, column: str, line: int) -> float:
-    try:
-        amount = float(text)
-    except ValueError:
-        amount = np.nan
-    if not (np.isfinite(amount) and amount >= 0):
-        raise ScenarioError(f"{column} {text!r}", line=line, allowed="a finite number >= 0")
-    return amount

@@ -14,7 +14,7 @@ from gossipsim.errors import ScenarioError
 from gossipsim.graph import Graph
 from gossipsim.rates.base import Demand, Rates, scaled
 from gossipsim.rates.file import parse
-from gossipsim.topologies.file import read_text
+from gossipsim.text_files import read_text
 
 if TYPE_CHECKING:
     from gossipsim.optimal.answer import OptimalRates

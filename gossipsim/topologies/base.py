@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from gossipsim.component import Component, Nodes, Seed
+from gossipsim.epochs import Epochs
 from gossipsim.errors import ScenarioError
 from gossipsim.graph import Graph
 from gossipsim.stream import generator
@@ -30,6 +31,10 @@ class Topology(Component, kind="topology"):
     def make(self) -> Graph:
         """Return the graph; `build` checks that it is connected."""
         raise NotImplementedError
+
+    def epochs(self) -> Epochs | None:
+        """Return when which edges are there, or None for a graph that stays the same."""
+        return None
 
     def check(self) -> None:
         """Raise `ScenarioError` for keys that do not fit together; called when the scenario is read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -10,10 +9,9 @@ from pydantic import Field
 from gossipsim.component import InputFile
 from gossipsim.errors import ScenarioError, nearest
 from gossipsim.graph import Graph, numbering
+from gossipsim.text_files import read_text
 from gossipsim.topologies.base import Topology, require_connected
 from gossipsim.topologies.readers import ENDINGS, READERS, Reading
-
-BYTES = 2 * 2**30
 
 
 class File(Topology, name="file"):
@@ -31,6 +29,7 @@ class File(Topology, name="file"):
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "ring.csv")
     ...     _ = path.write_text("source,target\n0,1\n1,2\n2,0\n")
@@ -62,31 +61,6 @@ class File(Topology, name="file"):
             allowed = f"{' '.join(ENDINGS)}, or a `format`"
             raise ScenarioError(given, allowed=allowed, hint=nearest(ending, ENDINGS))
         return ENDINGS[ending]
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file; missing, empty and binary files are `ScenarioError`."""
-    if path.is_dir():
-        raise ScenarioError("this is a folder", allowed="a text file")
-    try:
-        if path.stat().st_size > BYTES:
-            raise ScenarioError(f"the file has {path.stat().st_size} bytes", allowed=f"at most {BYTES} bytes")
-        content = path.read_bytes()
-    except FileNotFoundError:
-        names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise ScenarioError("no such file", hint=nearest(path.name, names)) from None
-    except OSError as fault:
-        raise ScenarioError(f"cannot read the file: {fault.strerror or fault}") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = content[: fault.start].count(b"\n") + 1
-        raise ScenarioError("not UTF-8 text", line=line, allowed="a UTF-8 text file") from None
-    if "\0" in text:
-        raise ScenarioError("binary data", line=text[: text.index("\0")].count("\n") + 1, allowed="a UTF-8 text file")
-    if not text.strip():
-        raise ScenarioError("the file is empty", allowed="a graph")
-    return text
 
 
 def assemble(reading: Reading) -> Graph:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from gossipsim.arrays import Floats
 from gossipsim.component import Positive
 from gossipsim.graph import Graph, limit_edges
 from gossipsim.topologies.base import RandomTopology
@@ -26,14 +27,24 @@ class RandomGeometric(RandomTopology, name="random_geometric"):
 
     def make(self) -> Graph:
         """Return the edges of at most `radius`, sorted, and the positions (n, 2)."""
-        from scipy.spatial import cKDTree
-
         # A disc holds at least a quarter of itself inside the square: half of that spares counting a hopeless case.
         limit_edges(self.n**2 / 4 * np.pi / 4 * min(self.radius, 1.0) ** 2)
-        positions = self.generator().random((self.n, 2))
-        tree = cKDTree(positions)
-        limit_edges((int(tree.count_neighbors(tree, self.radius)) - self.n) / 2)
-        edges = tree.query_pairs(self.radius, output_type="ndarray").astype(np.int64)
-        if self.connect:
-            edges = join_closest(positions, edges)
-        return Graph(self.n, unique(edges), positions=positions)
+        return near(self.generator().random((self.n, 2)), self.radius, self.connect)
+
+
+def near(positions: Floats, radius: float, connect: bool) -> Graph:
+    """Return the graph of all pairs of at most `radius`, edges sorted, with its positions (n, 2).
+
+    Examples
+    --------
+    >>> near(np.array([[0.0, 0.0], [0.1, 0.0], [1.0, 0.0]]), 0.2, connect=True).edges.tolist()
+    [[0, 1], [1, 2]]
+    """
+    from scipy.spatial import cKDTree
+
+    n, tree = len(positions), cKDTree(positions)
+    limit_edges((int(tree.count_neighbors(tree, radius)) - n) / 2)
+    edges = tree.query_pairs(radius, output_type="ndarray").astype(np.int64)
+    if connect:
+        edges = join_closest(positions, edges)
+    return Graph(n, unique(edges), positions=positions)

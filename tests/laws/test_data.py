@@ -220,7 +220,20 @@ def test_damaged_text(tmp_path, name, content, said):
     assert said in str(fault)
 
 
+def test_a_label_column_of_words_holds_classes(tmp_path):
+    (tmp_path / "f.csv").write_text("a,kind\n1,pear\n2,apple\n3,fig\n4,pear\n")
+    pears = build({"name": LOGISTIC, "file": "f.csv", "positive": "pear"}, n=1, base=tmp_path)
+    assert dict(zip(pears.samples.a.ravel(), pears.samples.b, strict=True)) == {1: 1, 2: -1, 3: -1, 4: 1}
+    assert "one of apple, fig, pear" in str(refused({"name": LOGISTIC, "file": "f.csv"}, n=1, base=tmp_path))
+    fault = refused({"name": LOGISTIC, "file": "f.csv", "positive": "peer"}, n=1, base=tmp_path)
+    assert (fault.key, fault.hint) == (("positive",), "pear")
+    assert refused({"name": LINEAR, "file": "f.csv"}, n=1, base=tmp_path).key == ("target",)
+
+
 def test_absent_file(tmp_path):
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n")
+    fault = refused({"name": LINEAR, "file": "data.cvs", "target": "b"}, base=tmp_path)
+    assert (fault.key, fault.hint) == (("file",), "data.csv")
     assert "no file 'nothing.npz'" in str(refused({"name": LINEAR, "file": "nothing.npz"}, base=tmp_path))
     (tmp_path / "folder.npz").mkdir()
     assert "it is a folder" in str(refused({"name": LINEAR, "file": "folder.npz"}, base=tmp_path))

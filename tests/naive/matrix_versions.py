@@ -249,20 +249,42 @@ def adom_plus(world, rounds):
     return {"x": x, "x_f": x_f, "y": y, "y_f": y_f, "z": z, "z_f": z_f, "m": m}
 
 
-def sgp(world, rounds):
-    z, f, n = world.start_rows()["z"].copy(), world.objective, world.graph.n
-    x, w, neighbours = z.copy(), np.ones((n, 1)), np.split(world.graph.nbr, world.graph.ptr[1:-1])
+def peers(g):
+    """Whom every node pushes to, round after round."""
+    n, neighbours = g.n, np.split(g.nbr, g.ptr[1:-1])
     order = [sorted(mine.tolist(), key=lambda j, i=i: (j - i) % n) for i, mine in enumerate(neighbours)]
     hops = [2**k for k in range(int(np.ceil(np.log2(n))))]
     if all((i + hop) % n in order[i] for i in range(n) for hop in hops):
-        order = [[(i + hop) % n for hop in hops] for i in range(n)]
+        return [[(i + hop) % n for hop in hops] for i in range(n)]
+    return order
+
+
+def sgp(world, rounds):
+    z, f, order = world.start_rows()["z"].copy(), world.objective, peers(world.graph)
+    x, w = z.copy(), np.ones((len(z), 1))
     for k in range(len(rounds)):
-        P = np.eye(n) / 2
+        P = np.eye(len(z)) / 2
         for i, mine in enumerate(order):
             P[mine[k % len(mine)], i] += 0.5
         x, w = P @ (x - f.local_gradients(z) / (2 * f.L)), P @ w
         z = x / w
     return {"x": x, "z": z}
+
+
+def osgp(world, rounds):
+    """Node i holds (x, w) and, on its way, (b, v): messages of the last sending round."""
+    z, f, order, tau = world.start_rows()["z"].copy(), world.objective, peers(world.graph), world.method.tau
+    n = len(z)
+    xw, bv = np.hstack([z, np.ones((n, 1))]), np.zeros((n, z.shape[1] + 1))
+    for k in range(len(rounds)):
+        xw[:, :-1] -= f.local_gradients(z) / (2 * f.L)
+        if k % tau == 0:
+            P = np.zeros((n, n))
+            for i, mine in enumerate(order):
+                P[mine[k // tau % len(mine)], i] += 0.5
+            xw, bv = xw / 2 + bv, P @ xw
+        z = xw[:, :-1] / xw[:, -1:]
+    return {"x": xw[:, :-1], "z": z, "b": bv[:, :-1]}
 
 
 def d_admm(world, rounds):

@@ -15,7 +15,15 @@ pytestmark = pytest.mark.slow  # every method is compiled
 
 FOLDER = Path(__file__).parents[2] / "scenarios" / "claims"
 FILES = sorted(FOLDER.glob("*.yaml"))
-TESTED = {"a2cid2_on_rings", "choco_bits", "econtrol_control", "econtrol_floors", "ef21_step_sizes", "srrw_repulsion"}
+TESTED = {
+    "a2cid2_on_rings",
+    "choco_bits",
+    "choco_rounds",
+    "econtrol_control",
+    "econtrol_floors",
+    "ef21_step_sizes",
+    "srrw_repulsion",
+}
 
 
 def swept(name, seeds, vary=None):
@@ -62,6 +70,15 @@ def test_compression_saves_bits_and_hardly_costs_rounds():
     assert rows["bits"]["left_out"] == rows["time"]["left_out"] == 0
     assert rows["bits"]["ratio_high"] < 1 / 10
     assert rows["time"]["ratio_high"] < 1.3
+
+
+def test_with_decreasing_steps_compression_costs_no_rounds():
+    frame = swept("choco_rounds", 6).frame()
+    bits = frame.groupby("method")["bits"].max()
+    assert bits["exact"] > 25 * bits["compressed"]
+    gaps = frame[frame["time"] > 400].groupby(["seed", "method"])["gap"].mean().unstack()
+    ratio = bootstrap((gaps["compressed"] / gaps["exact"]).to_numpy())
+    assert 0.9 < ratio.low <= ratio.high < 1.1
 
 
 def test_the_arithmetic_mean_saves_rounds_in_the_ratio_of_the_steps():

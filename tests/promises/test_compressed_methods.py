@@ -8,6 +8,7 @@ import pytest
 import gossipsim as gs
 import gossipsim.problems.heterogeneous_quadratic
 import gossipsim.problems.nonconvex_logistic
+from gossipsim.methods.ef21 import decay, rates
 from gossipsim.problems import Problem
 
 pytestmark = pytest.mark.slow  # every method is compiled
@@ -44,16 +45,31 @@ def test_choco_gossip_keeps_its_promise(compressor):
     assert measured_rate(trace, "consensus", 1e-25) >= promise.rate
 
 
-@pytest.mark.parametrize("method", ["ef21", {"name": "ef21", "smoothness": "qm"}, "ef21_w"])
-def test_ef21_keeps_its_promise(method):
+@pytest.mark.parametrize("compressor", [{"name": "top_k", "k": 2}, "scaled_sign", {"name": "random_k", "k": 4}])
+@pytest.mark.parametrize(
+    "method", ["ef21", {"name": "ef21", "smoothness": "qm"}, "ef21_w", {"name": "ef21_pp", "p": 0.6}]
+)
+def test_ef21_keeps_its_promise(method, compressor):
     trace = simulate(
-        method, {"name": "top_k", "k": 2}, 600, metric="gap",
+        method, compressor, 600, metric="gap",
         topology={"name": "star", "n": 7}, problem={"name": "quadratic", "dim": 8, "mu": 0.5, "L": 2.0},
     )  # fmt: skip
     promise = gs.World.build(trace.scenario).promise
     assert promise.met
     assert promise.rate > 0
     assert measured_rate(trace, "gap", 1e-12) >= promise.rate
+
+
+@pytest.mark.parametrize("mu", [0.01, 0.5])
+@pytest.mark.parametrize("k", [1, 4, 7])
+def test_the_steps_of_the_theorem_of_ef21_have_the_promise_of_the_theorem(k, mu):
+    """(1 - gamma mu)^T for gamma = min(1/(L + L~ sqrt(2 beta/theta)), theta/(2 mu)), inside what is promised for any gamma."""
+    theta, beta = rates(k / 8)
+    L, L_tilde = 2.0, 3.0
+    gamma = min(1 / (L + L_tilde * np.sqrt(2 * beta / theta)), theta / (2 * mu))
+    promise = decay(gamma, mu, L, L_tilde, theta, beta)
+    assert promise.met
+    assert promise.rate == pytest.approx(-np.log(1 - gamma * mu), rel=1e-12)
 
 
 def test_a_step_beyond_the_theorem_promises_nothing():

@@ -1,4 +1,4 @@
-"""NIDS, ADOM+ and decentralized ADMM against the rates of their theorems; steps at the edge of stability."""
+"""EXTRA, gradient tracking, NIDS, ADOM+ and D-ADMM against the rates of their theorems; steps at the edge of stability."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,10 @@ def measured_rate(trace):
     return -np.polyfit(t[inside], np.log(error[inside]), 1)[0]
 
 
+TRACKING = ["extra", "diging", {"name": "diging", "order": "atc"}]
 PROMISING = [
+    *TRACKING,
+    {"name": "extra", "lr": 0.05},
     "nids",
     {"name": "nids", "lr": 0.19},
     "adom_plus",
@@ -82,12 +85,11 @@ def test_the_limit_of_stability_of_gradient_tracking(order, graph):
         assert gs.simulate(run).status == status
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
-@pytest.mark.parametrize("method", ["extra", "diging", {"name": "diging", "order": "atc"}], ids=str)
-@pytest.mark.parametrize("kappa", [2.0, 100.0])
-def test_default_steps_converge_linearly_on_unequal_functions(method, graph, kappa):
-    trace = gs.simulate(scenario(method, GRAPHS[graph], kappa))
-    assert trace.status == "reached"
+@pytest.mark.parametrize("method", TRACKING, ids=str)
+def test_the_promises_of_extra_and_tracking_are_nearly_reached(method):
+    """Where the graph is the bottleneck: curvatures spread by 1.5 only, and no faster rate than 1.2 times the promise."""
+    s = scenario(method, GRAPHS["star"], 1.5, record={"points": 30000, "metrics": ["error"]})
+    assert 1 < measured_rate(gs.simulate(s)) / gs.World.build(s).promise.rate < 1.2
 
 
 def test_extra_beats_gradient_descent_where_functions_differ():
@@ -104,7 +106,9 @@ def test_no_promise_for_other_constants():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kappa", [1.5, 100.0, 1000.0])
-@pytest.mark.parametrize("method", ["nids", "d_admm", {"name": "adom_plus", "multi_consensus": True}], ids=str)
+@pytest.mark.parametrize(
+    "method", [*TRACKING, "nids", "d_admm", {"name": "adom_plus", "multi_consensus": True}], ids=str
+)
 def test_promises_hold_for_other_condition_numbers(method, kappa):
     for graph in GRAPHS.values():
         for seed in range(3):
