@@ -49,8 +49,8 @@ def export_events(
     ScenarioError
         Bad input, another ending, or a place that cannot be written.
     Refused
-        The method works in rounds or hops, or messages take time or get lost: then a list of gradients and exchanges does
-        not say what happened.
+        The method works in rounds or hops, messages take time or get lost, or the graph changes: then a list of gradients
+        and exchanges does not say what happened.
 
     Examples
     --------
@@ -97,6 +97,8 @@ def _recorded(scenario: Scenario, source: Any, engine: str, progress: Progress |
         raise Refused(f"{world.method.name} works in rounds or hops, and a recording holds gradients and exchanges")
     if world.networked:
         raise Refused("a recording holds what happened: it is made on an ideal network, with all nodes present")
+    if world.changing is not None:
+        raise Refused("a recording holds gradients and exchanges, and here the graph changes")
     trace = source if isinstance(source, Trace) else simulate(scenario, engine=engine, progress=progress)
     return _columns(world, trace.meta["events"])
 

@@ -76,6 +76,8 @@ def suits_changing(method: Method, changing: Changing, facts: Facts) -> None:
         raise Refused(f"{method.name} is defined by neighbours that stay the same, and this graph changes")
     if method.wishes(facts) is not None:
         raise Refused(f"{method.name} pairs first available neighbours, and needs a graph that stays the same")
+    if method.wishes(facts) is not None:
+        raise Refused(f"{method.name} with pairing first_available knows one graph, and this one changes")
     if method.talks == "partner" and not all(graph.degree.all() for graph in changing.graphs):
         raise Refused(f"{method.name} needs a neighbour whenever a node ends, and some graph leaves a node alone")
     changing.require(all(isfinite(value) for value in method.constants(facts).values()))

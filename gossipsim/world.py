@@ -14,9 +14,9 @@ from gossipsim.churn import Presence, State
 from gossipsim.errors import Refused, ScenarioError
 from gossipsim.facts import Facts, Promise
 from gossipsim.graph import Graph
-from gossipsim.law import Constant, Exponential
 from gossipsim.methods.base import Method
 from gossipsim.mixing import Mixing, mixing_weights
+from gossipsim.pace import expected_rates, tempo
 from gossipsim.problems.base import Objective
 from gossipsim.problems.optimum import Optimum
 from gossipsim.recording import read_events
@@ -140,20 +140,11 @@ class World:
     def promise(self) -> Promise | None:
         """What theory promises for this run; nothing when events are recorded, for theorems speak of Poisson clocks."""
         strange = self.changing is not None and self.method.when_changing != ""
-        if strange or self.recorded is not None or self.networked or self._tempo is None:
+        beat = tempo(self)
+        if strange or self.recorded is not None or self.networked or beat is None:
             return None
         found = self.method.promise(self.facts)
-        return None if found is None else replace(found, rate=found.rate * self._tempo)
-
-    @property
-    def _tempo(self) -> float | None:
-        """How often, per unit of time, happens what theory counts: rounds, or ticks of a clock of rate 1; None if that varies."""
-        if self.method.talks not in {"round", "route"}:
-            given = self.scenario.fleet.compute
-            return 1.0 if self.speeds is None and (given is None or given == Exponential(mean=1.0)) else None
-        law, latency = self.scenario.fleet.duration(self.method.computes), self.scenario.wire.latency
-        fixed = isinstance(law, Constant) and isinstance(latency, Constant)
-        return self.rates_of["events"] if fixed else None
+        return None if found is None else replace(found, rate=found.rate * beat)
 
     @property
     def message_bits(self) -> int:
@@ -273,111 +264,14 @@ class World:
 
     def events(self) -> Source:
         """Return a fresh source of this world's events."""
-        from gossipsim.engines.events import Events, Recording
-        from gossipsim.engines.network import Network
+        from gossipsim.engines.rings import events
 
-        if self.recorded is not None:
-            return Recording(Events(*self.recorded))
-        if self.networked:
-            return Network(self, self._rings)
-        return self._rings()
+        return events(self)
 
-    @property
-    def _transfer(self) -> float:
-        """How long it takes in a turn to push one message to every neighbour through the narrowest place."""
-        wire, bits = self.scenario.wire, self.message_bits
-        through_uplink = bits * float(self.graph.degree.max(initial=0)) / wire.uplink if wire.uplink else 0.0
-        through_link = (
-            wire.service.mean if wire.service is not None else bits / wire.bandwidth if wire.bandwidth else 0.0
-        )
-        return through_uplink + through_link
-
-    def _rings(self) -> Source:
-        """Return the clocks, without what becomes of their rings on the network."""
-        from gossipsim.engines import sources
-        from gossipsim.engines.events import PoissonClocks
-
-        method, graph = self.method, self.graph
-        fleet, latency, speeds = self.scenario.fleet, self.scenario.wire.latency, self.speeds
-        compute = fleet.calls(graph, method.computes, speeds)
-        if method.talks == "round":
-            rounds = sources.Rounds(
-                self.seed, graph.n - method.server, compute, 2 * graph.m, self.turns, latency, self._transfer,
-                self.link_delays, int(method.server),
-            )  # fmt: skip
-            return self._changing_rounds(rounds) if self.changing is not None else rounds
-        if method.talks == "route":
-            return sources.Hops(self.seed, fleet.duration(method.computes), latency)
-        if method.talks == "partner":
-            epochs = None if self.changing is None else self.changing.epochs
-            if fleet.compute is None:
-                return sources.PoissonWorkers(self.seed, graph, speeds, epochs)
-            return sources.BusyWorkers(self.seed, graph, compute, epochs)
-        if (wishes := method.wishes(self.facts)) is not None:
-            from gossipsim.engines.first_available import FirstAvailable
-
-            return FirstAvailable(self.seed, graph, fleet.calls(graph, "busy", speeds), wishes)
-        node_rate, edge_rates = method.clocks(self.facts)
-        if self.changing is not None:
-            return self._changing_rings(node_rate, edge_rates)
-        if fleet.compute is not None and node_rate > 0.0:
-            return sources.Renewals(self.seed, graph, compute, edge_rates)
-        return PoissonClocks(self.seed, graph.n, node_rate, graph.edges, edge_rates, speeds=speeds)
-
-    def _changing_rounds(self, rounds: Any) -> Source:
-        """Return rounds on a graph that changes."""
-        from gossipsim.engines.changing_clocks import ChangingRounds
-
-        assert self.changing is not None
-        return ChangingRounds(rounds, self.changing.epochs, self.changing.epochs.active[:, self.graph.edge_of_slot])
-
-    def _changing_rings(self, node_rate: float, edge_rates: NDArray[np.float64]) -> Source:
-        """Return the clocks on a graph that changes."""
-        from gossipsim.engines import sources
-        from gossipsim.engines.changing_clocks import ChangingClocks, Merged
-        from gossipsim.engines.events import PoissonClocks
-
-        changing, graph, method, fleet = self.changing, self.graph, self.method, self.scenario.fleet
-        compute = fleet.calls(graph, "busy", self.speeds) if fleet.compute or self.speeds is not None else None
-        assert changing is not None
-        each = changing.rates
-        assert each is not None
-        mine = node_rate if compute is None else 0.0
-
-        def clocks(k: int, size: int) -> PoissonClocks:
-            rates = method.clocks(replace(self.facts, rates=each[k]))[1]
-            return PoissonClocks(self.seed, graph.n, mine, graph.edges, rates, size)
-
-        def all_clocks() -> Source:
-            return ChangingClocks(clocks, changing.epochs, mine * graph.n + float(edge_rates.sum()))
-
-        if compute is None or node_rate == 0.0:
-            return all_clocks()
-        return Merged(lambda: sources.Renewals(self.seed, graph, compute, np.zeros(graph.m)), all_clocks)
-
-    @property
+    @cached_property
     def rates_of(self) -> dict[str, float]:
         """Expected events, gradients and activations per unit time."""
-        method, n, m = self.method, self.graph.n, self.graph.m
-        compute, latency = self.scenario.fleet.duration(method.computes).mean, self.scenario.wire.latency.mean
-        speeds = np.ones(1) if self.speeds is None else self.speeds[method.server :]
-        if method.talks == "round":
-            slowest = latency + self.link_delays.max(initial=0.0) + self._transfer
-            pace = 1.0 / max(1e-300, compute / float(speeds.min()) + self.turns * slowest)
-            return {"events": pace, "gradients": n * pace, "activations": self.turns * m * pace}
-        if method.talks == "route":
-            pace = 1.0 / max(1e-300, compute + latency)
-            return {"events": pace, "gradients": pace, "activations": pace}
-        if method.talks == "partner":
-            pace = n * float(speeds.mean()) / max(1e-300, compute)
-            return {"events": 2.0 * pace, "gradients": pace, "activations": pace}
-        node_rate, edge_rates = method.clocks(self.facts)
-        pace = n * float(speeds.mean()) / (1.0 if self.scenario.fleet.compute is None else max(1e-300, compute))
-        gradients = float(node_rate) * pace
-        activations = float(edge_rates.sum())
-        if method.computes == "exchange":
-            return {"events": activations, "gradients": 2.0 * activations, "activations": activations}
-        return {"events": gradients + activations, "gradients": gradients, "activations": activations}
+        return expected_rates(self)
 
 
 class _under:

@@ -131,12 +131,11 @@ def test_lost_messages_of_rounds_are_those_that_an_engine_counts() -> None:
     assert len(History.read(w, 30.0).losses[0]) == trace.columns["lost"][-1]
 
 
-@pytest.mark.parametrize("method", ["dadao", "d_psgd", "ad_psgd"])
-@pytest.mark.parametrize("fleet", [{}, CHURN], ids=["steady", "churn"])
-def test_every_gradient_is_a_dot(method: str, fleet: dict[str, Any]) -> None:
-    w = world(method, fleet=fleet, run={"time": 20.0})
+@pytest.mark.parametrize("method", ["dadao", "d_psgd", pytest.param("ad_psgd", marks=pytest.mark.slow)])
+def test_every_gradient_is_a_dot(method: str) -> None:
+    w = world(method, fleet=CHURN, run={"time": 20.0})
     trace = gs.simulate(w.scenario, engine="processes")
-    assert len(History.read(w, 20.0).gradients[0]) == trace.columns["gradients"][-1] > 100
+    assert len(History.read(w, 20.0).gradients[0]) == trace.columns["gradients"][-1] > 90
 
 
 def test_a_round_ends_when_its_slowest_node_has_computed() -> None:
@@ -197,7 +196,7 @@ def test_space_time_draws_every_kind_of_method(case: str) -> None:
     said = {text.get_text() for text in figure.legends[0].get_texts()}
     expected = {
         "ideal": {"gradient", "exchange"},
-        "networked": {"message", "acknowledgement", "waiting for a link", "lost message", "away"},
+        "networked": {"message", "acknowledgement", "queued or being sent", "lost message", "away"},
         "rounds": {"gradient", "round: all exchange", "computing", "lost message", "away"},
         "token": {"gradient", "token"},
     }

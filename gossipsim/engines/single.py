@@ -33,6 +33,7 @@ def source(lowered: Lowered) -> str:
     one = ["slots = carray(_stack(1), (1,), np.int64)", "slots[0] = slot"]
     parts = [
         lowered.verbs(),
+        "_handler |= {'nogil': False}",  # to let go of Python's lock and take it again would cost as much as the call
         on_measure(lowered),
         function("njit", "advance", "void(i8, i8, f8)", "context, i, t", [*node, pieces.advance(lowered, "node")]),
         function("njit", "run_query", "b1(i8, i8, f8)", "context, i, t", query),

@@ -85,14 +85,14 @@ class CompiledVerbs:
         self.per_link = self.binding.lowered.per_link
         self.code = code = compile_module("verbs", world, single.source(self.binding.lowered))
         context = self.binding.address
-        self.advance = partial(code.advance, context)
-        self.query = partial(code.run_query, context)
-        self.oracle = partial(code.run_oracle, context)
-        self.step = partial(code.run_step, context)
-        self.message = partial(code.run_message, context)
-        self.receive = partial(getattr(code, "run_receive", _absent), context)
-        self.apply = partial(getattr(code, "run_apply", _absent), context)
-        self.route = partial(getattr(code, "run_route", _absent), context)
+        self.advance = _bound(code, "advance", context)
+        self.query = _bound(code, "run_query", context)
+        self.oracle = _bound(code, "run_oracle", context)
+        self.step = _bound(code, "run_step", context)
+        self.message = _bound(code, "run_message", context)
+        self.receive = _bound(code, "run_receive", context)
+        self.apply = _bound(code, "run_apply", context)
+        self.route = _bound(code, "run_route", context)
         self.points = np.empty((world.graph.n, world.objective.dim))
 
     def gather(self, i: int, t: float, slots: list[int], boxes: list[int]) -> None:
@@ -122,6 +122,15 @@ def measured(
     values = np.empty(2)
     driver().measure(code.on_measure.address, binding.address, t, points, target, values)
     return points, float(values[0]), float(values[1])
+
+
+def _bound(code: ModuleType, name: str, context: int) -> Any:
+    """Return a verb bound to its context, past Numba's choice among signatures: it has one, and choosing takes as long."""
+    function = getattr(code, name, None)
+    if function is None:
+        return _absent
+    (only,) = function.overloads.values()
+    return partial(only.entry_point, context)
 
 
 def _absent(*_: object) -> Any:

@@ -42,7 +42,10 @@ class DPsgd(Method, name="d_psgd"):
     node = {"x": "vector", "step_back": "vector", "mixed": "vector"}
     computes = talks = "round"
     when_changing = ""
-    when_lost = "with lost messages the rows of W sum to one and the columns do not: noise, of the order of the step, is added to the bias"
+    when_lost = (
+        "with lost messages the rows of W sum to one and the columns do not: noise, of the order of the step, is added to"
+        " the bias"
+    )
 
     lr: NonNegative | None = None
     order: Literal["combine_then_adapt", "adapt_then_combine"] = "combine_then_adapt"

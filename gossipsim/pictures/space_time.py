@@ -148,7 +148,7 @@ def _messages(ax: Axes, history: History) -> None:
             waits = which & (sent.link_end > sent.sent)
             if waits.any():
                 stands = [(sent.sent[waits], sent.sender[waits]), (sent.link_end[waits], sent.sender[waits])]
-                _segments(ax, stands, _WAITS, "-", 3.0, "waiting for a link" if label == "message" else "_", below=1)
+                _segments(ax, stands, _WAITS, "-", 3.0, "queued or being sent" if label == "message" else "_", below=1)
     ends = ~failed
     ax.plot(sent.arrives[ends], sent.receiver[ends], ".", color=_EXCHANGE, markersize=4.5, markeredgewidth=0, zorder=3)
     if failed.any():

@@ -140,7 +140,7 @@ def utilisation(scenario: Scenario | World | str | Path | Mapping[str, Any], unt
     ...     "run": {"time": 200},
     ... })
     >>> [ax.get_xlabel() for ax in figure.axes if ax.get_xlabel()]
-    ['share of time', 'waiting time (mean gradient times)']
+    ['waiting time (mean gradient times)', 'uplink or link occupied (share of time)']
     """
     from matplotlib.figure import Figure
 
