@@ -17,7 +17,15 @@ OBJECTIVES = ("same", "different")
 EXACT = 1e-6
 FALLS = 5.0
 """By how much the error of a constant step falls, at least, when the step is ten times shorter."""
-STEPS = {"a2cid2": 0.125, "ad_psgd": 0.125, "async_dsgd": 0.125, "choco_sgd": 0.1, "d_psgd": 0.125, "sgp": 0.125}
+STEPS = {
+    "a2cid2": 0.125,
+    "ad_psgd": 0.125,
+    "async_dsgd": 0.125,
+    "choco_sgd": 0.1,
+    "d_psgd": 0.125,
+    "osgp": 0.125,
+    "sgp": 0.125,
+}
 """Methods whose constant step leaves a bias that their notes state, with that step."""
 SETTINGS = {"choco_gossip": {"gamma": 0.5}, "choco_sgd": {"gamma": 0.5}}
 """The step sizes of their theorems would take longer than these runs last."""

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gossipsim.arrays import Floats, frozen, numbers
+from gossipsim.connected import components
 from gossipsim.errors import Refused, ScenarioError
-from gossipsim.graph import Graph, components
+from gossipsim.graph import Graph
 from gossipsim.selected_inverse import Elimination, eliminate
 from gossipsim.stream import generator
 

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gossipsim"
 LAYERS = [
-    "errors text_files component document kernels kinds lift rows stream arrays catalogue folders family",
+    "errors text_files component document kernels kinds lift rows stream arrays catalogue folders family connected",
     "law graph epochs spectral selected_inverse facts flow modes",
     "optimal mixing",
     "topologies rates problems wire start recording metrics compressors sampling loss churn fleet speeds delays",
@@ -25,6 +25,7 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts.spl
 METHODS_USE = {"errors", "component", "kernels", "rows", "stream", "facts", "catalogue"}
 
 SIDEWAYS = {
+    "arrays": "connected",
     "errors": "component family document arrays folders text_files",  # imported by these
     "kernels": "component lift",
     "rows": "kinds",

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gossipsim.arrays import Floats, Integers, frozen
-from gossipsim.graph import Graph, components
+from gossipsim.connected import components
+from gossipsim.graph import Graph
 from gossipsim.stream import generator
 
 SECONDS = 1.0

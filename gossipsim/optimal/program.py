@@ -219,7 +219,7 @@ def evaluate(program: Program, lam: Floats) -> float:
     >>> round(evaluate(program, program.uniform), 9)
     2.0
     """
-    from gossipsim.graph import components
+    from gossipsim.connected import components
     from gossipsim.spectral import spectrum
 
     if components(program.n, program.edges[lam > 0]).any():

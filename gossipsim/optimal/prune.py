@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gossipsim.arrays import Floats, Integers, frozen
-from gossipsim.graph import Graph, components
+from gossipsim.connected import components
+from gossipsim.graph import Graph
 from gossipsim.optimal.answer import OptimalRates
 from gossipsim.optimal.program import Program, evaluate
 from gossipsim.optimal.strength import spanning_tree, strength

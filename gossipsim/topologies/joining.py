@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from gossipsim.arrays import Floats, Integers
-from gossipsim.graph import components
+from gossipsim.connected import components
 
 
 def join_at_random(n: int, edges: Integers, random: np.random.Generator) -> Integers:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gossipsim.connected import components
 from gossipsim.errors import ScenarioError
-from gossipsim.graph import Graph, components
+from gossipsim.graph import Graph
 from gossipsim.stream import generator
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gossipsim.graph import Graph, components
+from gossipsim.connected import components
+from gossipsim.graph import Graph
 from gossipsim.optimal.program import Program, evaluate
 from gossipsim.optimal.prune import prune
 from gossipsim.optimal.random_trees import smooth_strength
