@@ -118,7 +118,7 @@ class World:
         world = cls(scenario, graph, objective, known.rates, known, recorded, changing)
         with _under("init"):
             world.start_rows()
-        _ = world.link_delays  # a file that is wrong is refused now
+        _ = world.link_delays, world.presence()  # a file that is wrong is refused now
         return world
 
     @property
@@ -224,7 +224,10 @@ class World:
             with _under("fleet", "failures", k):
                 who = failure.who(self.graph, samples, self.seed)
             failures.append((failure.time, np.inf if failure.until is None else failure.until, who, failure.state))
-        return Presence(self.seed, self.graph.n, fleet.churn, failures)
+        if fleet.churn is None:
+            return Presence(self.graph.n, failures=failures)
+        with _under("fleet", "churn"):
+            return Presence(self.graph.n, fleet.churn.on(self.graph, self.seed), fleet.churn.state, failures)
 
     def start_rows(self) -> Any:
         """Return fresh rows `(n,)` of the nodes at time 0, before `Method.begin`."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from heapq import heappush
 from typing import Any, ClassVar
 
 import numpy as np
 import simpy
 from numpy.typing import NDArray
-from simpy.events import NORMAL
 
 from gossipsim.engines.base import Engine, State, nonfinite
+from gossipsim.engines.bell import Bell, Environment
 from gossipsim.engines.events import (
     ACKNOWLEDGED,
     APPLY,
@@ -38,40 +37,6 @@ from gossipsim.stream import Purpose, draw_at, uniform
 from gossipsim.world import World
 
 Process = Generator[simpy.Event, Any, None]
-
-
-class Environment(simpy.Environment):  # type: ignore[misc,unused-ignore]
-    """SimPy's environment, plus events at an absolute time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.pending: list[Any] = self._queue
-        """Events to come as (time, priority, number, event), a heap."""
-
-    def at(self, t: float, event: simpy.Event) -> simpy.Event:
-        """Let an event happen at exactly time t, with t as its value.
-
-        SimPy schedules delays, and now + (t - now) is not always t in floating point.
-        """
-        event._ok, event._value = True, t
-        heappush(self.pending, (t, NORMAL, next(self._eid), event))
-        return event
-
-
-class Bell:
-    """Wakes the process that waits for it, and then the one that rang it."""
-
-    __slots__ = ("env", "rung")
-
-    def __init__(self, env: Environment) -> None:
-        self.env = env
-        self.rung = simpy.Event(env)
-
-    def ring(self, t: float) -> simpy.Event:
-        """Wake the waiting process at time t and tell it the time; return the event, to wait for it too."""
-        rung, env = self.rung, self.env
-        self.rung = simpy.Event(env)
-        return env.at(t, rung)
 
 
 class Processes(Engine):
@@ -335,12 +300,11 @@ class Processes(Engine):
 
     def advance(self, limits: Limits) -> None:
         """Step SimPy's queue up to the limits."""
-        step, queue, counts = self.env.step, self.env.pending, self.state.counts
+        step, peek, counts = self.env.step, self.env.peek, self.state.counts
         until, events, gradients, activations = limits.until, limits.events, limits.gradients, limits.activations
         bits = limits.bits
         while (
-            queue
-            and queue[0][0] < until
+            peek() < until
             and counts.events < events
             and counts.gradients < gradients
             and counts.activations < activations

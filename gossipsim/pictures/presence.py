@@ -101,14 +101,14 @@ def predicted(world: World, until: float) -> tuple[Floats, Floats]:
         for failure in fleet.failures
     ]
     times = np.unique([0.0, *(t for begin, end, _ in spans for t in (begin, end) if t < until)])
-    availability = 1.0 if fleet.churn is None else fleet.churn.availability
+    availability = 1.0 if fleet.churn is None else fleet.churn.on(world.graph, world.seed).availability
     shares = np.empty(len(times))
     for k, t in enumerate(times.tolist()):
         down = np.zeros(world.graph.n, dtype=bool)
         for begin, end, nodes in spans:
             if begin <= t < end:
                 down[nodes] = True
-        shares[k] = availability * (1.0 - down.mean())
+        shares[k] = float((availability * ~down).mean())
     return times, shares
 
 

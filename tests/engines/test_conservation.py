@@ -105,9 +105,8 @@ def test_learning_without_steps_keeps_the_sum(method, topology, seed, latency, l
     np.testing.assert_allclose(settle(engine, 300).x.sum(axis=0), before, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    "method", ["continuized_gossip", pytest.param({"name": "a2cid2", "lr": 0.0}, marks=pytest.mark.slow)], ids=str
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["continuized_gossip", {"name": "a2cid2", "lr": 0.0}], ids=str)
 @given(st.sampled_from(GRAPHS), seeds, latencies, losses, fleets, exchanges)
 @settings(max_examples=25, deadline=None)
 def test_momentum_keeps_the_sum_of_both_vectors_and_atomic_exchanges_keep_each(

@@ -177,9 +177,9 @@ def test_links_are_the_queues_of_the_books(wire, wait):
 
 
 def test_nodes_are_present_as_often_as_their_laws_say():
-    churn = Churn.read({"up": {"name": "exponential", "mean": 8.0}, "down": {"name": "exponential", "mean": 2.0}})
+    churn = Churn.parse({"up": {"name": "exponential", "mean": 8.0}, "down": {"name": "exponential", "mean": 2.0}})
     n, end = 400, 500.0
-    presence = Presence(7, n, churn, [])
+    presence = Presence(n, churn.on(gs.Graph.build("cycle", n=n), seed=7))
     here = presence.present.copy()
     since, total = np.zeros(n), np.zeros(n)
     changes = presence.until(end)

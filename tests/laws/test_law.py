@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from gossipsim.churn import Churn
+from gossipsim.churn import Alternating
 from gossipsim.errors import ScenarioError
 from gossipsim.fleet import Fleet
 from gossipsim.graph import Graph
@@ -163,7 +163,11 @@ def test_a_trace_refuses(tmp_path, content, said):
 
 def test_a_trace_is_for_the_compute_times_of_nodes_only(tmp_path):
     law = trace(tmp_path, "node,duration\n0,1\n")
-    for settings, values in ((Wire, {"latency": law}), (Wire, {"service": law}), (Churn, {"up": law, "down": 1.0})):
+    for settings, values in (
+        (Wire, {"latency": law}),
+        (Wire, {"service": law}),
+        (Alternating, {"up": law, "down": 1.0}),
+    ):
         with pytest.raises(ScenarioError, match="a trace holds"):
             settings.read(values)
     assert Fleet.read({"compute": law}).compute is law
