@@ -28,7 +28,7 @@ class Fleet(Settings):
         How fast every node is, for the whole run: a member of the family `speeds`, or a list. A call at node i lasts as long as
         `compute` says, divided by the speed of i; a Poisson clock of node i has the speed as its rate.
     churn : mapping, optional
-        Nodes that come and go.
+        Nodes that come and go: a member of the family `churn`, laws of `up` and `down` or a `file`.
     failures : list of mappings
         Nodes that stop at given times.
 

@@ -26,6 +26,7 @@ FAMILIES = {
     "losses": ("gossipsim.loss", "Loss"),
     "delays": ("gossipsim.delays", "Delays"),
     "speeds": ("gossipsim.speeds", "Speeds"),
+    "churn": ("gossipsim.churn", "Churn"),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from gossipsim.law import Constant, Exponential
 
 if TYPE_CHECKING:
+    from gossipsim.graph import Graph
     from gossipsim.world import World
 
 
@@ -27,7 +28,7 @@ def expected_rates(world: World) -> dict[str, float]:
     compute, latency = world.scenario.fleet.duration(method.computes).mean, world.scenario.wire.latency.mean
     speeds = np.ones(1) if world.speeds is None else world.speeds[method.server :]
     if method.talks == "round":
-        slowest = latency + world.link_delays.max(initial=0.0) + transfer(world)
+        slowest = latency + float(world.link_delays.max(initial=0.0)) + transfer(world, world.graph)
         pace = 1.0 / max(1e-300, compute / float(speeds.min()) + world.turns * slowest)
         return {"events": pace, "gradients": n * pace, "activations": world.turns * m * pace}
     if method.talks == "route":
@@ -44,12 +45,14 @@ def expected_rates(world: World) -> dict[str, float]:
     return {"events": gradients + activations, "gradients": gradients, "activations": activations}
 
 
-def transfer(world: World) -> float:
-    """Return how long it takes in a turn to push one message to every neighbour through the narrowest place."""
-    wire, bits = world.scenario.wire, world.message_bits
-    through_uplink = bits * float(world.graph.degree.max(initial=0)) / wire.uplink if wire.uplink else 0.0
-    through_link = wire.service.mean if wire.service is not None else bits / wire.bandwidth if wire.bandwidth else 0.0
-    return through_uplink + through_link
+def transfer(world: World, graph: Graph) -> float:
+    """Return how long it takes in a turn to push one message to every neighbour on a graph through the narrowest place."""
+    wire, bits, degree = world.scenario.wire, world.sent_bits, graph.degree
+    through_uplink = bits * degree / wire.uplink if wire.uplink else np.zeros(1)
+    if wire.service is not None:
+        return float(through_uplink.max() + wire.service.mean)
+    through_link = bits / wire.bandwidth if wire.bandwidth else 0.0
+    return float((through_uplink + through_link).max())
 
 
 def tempo(world: World) -> float | None:

@@ -18,22 +18,23 @@ _AT_ONCE = 1024
 class Schedule:
     """The limits of a run and the record points before them.
 
-    The grid is even in the quantity that is expected to end the run: time, events, gradients, exchanges or bits. When only an
-    error ends it, records are one time unit apart at first; whenever there are twice as many as asked for, every second one
-    is dropped and the spacing doubles.
+    The grid is even in the quantity that is expected to end the run: time, events, gradients, exchanges, bits or rounds. When
+    only an error ends it, records are one time unit apart at first; whenever there are twice as many as asked for, every second
+    one is dropped and the spacing doubles.
     """
 
     def __init__(self, world: World) -> None:
         run, self.record = world.scenario.run, world.scenario.record
         recorded = world.recorded is not None
         rates = {"until": 1.0, **world.rates_of}
-        rates["bits"] = rates["activations"] * 2 * world.message_bits
+        rates |= {"bits": rates["activations"] * world.exchange_bits, "rounds": rates["events"]}
         wanted = {
             "until": run.time or inf,
-            "events": min(run.events or inf, run.rounds or inf, len(world.recorded[0]) if recorded else inf),
+            "events": min(run.events or inf, len(world.recorded[0]) if recorded else inf),
             "gradients": run.gradients or inf,
             "activations": run.activations or inf,
             "bits": run.bits or inf,
+            "rounds": run.rounds or inf,
         }
         self.limits = Limits(**wanted)
         expected = {name: limit / rates[name] if rates[name] > 0 else inf for name, limit in wanted.items()}
@@ -43,7 +44,7 @@ class Schedule:
         self.length = wanted[self.axis]
         if self.axis == "bits" and world.method.talks not in {"round", "route"}:
             # the loop over exchanges counts bits as it goes, and records at numbers of exchanges
-            self.axis, self.length = "activations", ceil(self.length / (2 * world.message_bits))
+            self.axis, self.length = "activations", ceil(self.length / world.exchange_bits)
         self.thinning = self.length == inf and self.record.every is None
         self.spacing = self.record.every or _FIRST_SPACING
         self.records = 1

@@ -51,18 +51,30 @@ def suits(scenario: Scenario, graph: Graph) -> None:
             f"{name} takes its hops from a clock that does not know where the token is: no delays of links, no speeds or"
             " traces of nodes"
         )
-    if not fleet.steady and scenario.run.rounds is not None:
-        raise Refused("with nodes that come and go, give run.time instead of run.rounds")
-    if scenario.compressor is not None and (wire.bandwidth or wire.uplink or wire.service):
-        raise Refused(
-            "bandwidth and uplink are not defined for compressed messages yet: leave them out, or the compressor"
-        )
     if method.computes == "exchange" and not (wire.ideal and fleet.steady):
         raise Refused(
             f"{name} computes at both ends of an exchange at once: it needs instantaneous exchanges, none lost"
         )
     if scenario.clocks.trace is not None and not (wire.ideal and fleet.steady):
         raise Refused("a recording holds what happened: it runs on an ideal network, with all nodes present")
+
+
+def fits_through(scenario: Scenario, dim: int) -> None:
+    """Refuse, in one sentence, links that are as slow as messages are long, when nobody knows how long those will be.
+
+    Raises
+    ------
+    Refused
+    """
+    compressor, wire = scenario.compressor, scenario.wire
+    if compressor is None or not (wire.bandwidth or wire.uplink):
+        return
+    if compressor.bits(dim, wire.float_bits) is None:
+        raise Refused(
+            f"compressor {compressor.name} makes messages of varying size, and how long these take by wire.bandwidth or"
+            " wire.uplink is not known beforehand: take a compressor of fixed size, such as top_k, random_k, qsgd with code"
+            " fixed, natural or low_rank, or wire.service"
+        )
 
 
 def suits_changing(method: Method, changing: Changing, facts: Facts) -> None:
@@ -76,8 +88,6 @@ def suits_changing(method: Method, changing: Changing, facts: Facts) -> None:
         raise Refused(f"{method.name} is defined by neighbours that stay the same, and this graph changes")
     if method.wishes(facts) is not None:
         raise Refused(f"{method.name} pairs first available neighbours, and needs a graph that stays the same")
-    if method.wishes(facts) is not None:
-        raise Refused(f"{method.name} with pairing first_available knows one graph, and this one changes")
     if method.talks == "partner" and not all(graph.degree.all() for graph in changing.graphs):
         raise Refused(f"{method.name} needs a neighbour whenever a node ends, and some graph leaves a node alone")
     changing.require(all(isfinite(value) for value in method.constants(facts).values()))

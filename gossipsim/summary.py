@@ -197,7 +197,7 @@ def outlook(world: World) -> str:
         expected = [float(len(world.recorded[0]))]
     else:
         per_time = {"time": 1.0, **world.rates_of}
-        per_time |= {"rounds": per_time["events"], "bits": 2.0 * world.message_bits * per_time["activations"]}
+        per_time |= {"rounds": per_time["events"], "bits": per_time["activations"] * world.exchange_bits}
         limits = {name: getattr(run, name) for name in per_time}
         expected = [
             limit / per_time[name] * per_time["events"]

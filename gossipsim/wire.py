@@ -82,6 +82,7 @@ class Wire(Settings):
         except ScenarioError as fault:
             raise fault.under("delays") from None
 
-    def message_bits(self, letter: Fields, dim: int) -> int:
-        """Return the size in bits of one message with these fields, not compressed."""
-        return sum(dim if kind == "vector" else 1 for kind in letter.values()) * self.float_bits
+    def message_bits(self, letter: Fields, dim: int, vector: int | None = None) -> int:
+        """Return the size in bits of one message with these fields, whose vectors have d numbers, or `vector` bits."""
+        size = dim * self.float_bits if vector is None else vector
+        return sum(size if kind == "vector" else self.float_bits for kind in letter.values())

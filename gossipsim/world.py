@@ -24,7 +24,7 @@ from gossipsim.rows import layout, zeros
 from gossipsim.scenario import Scenario
 from gossipsim.spectral import spectrum
 from gossipsim.start import Init
-from gossipsim.suitability import caveats, needs_inverse, suits, suits_changing
+from gossipsim.suitability import caveats, fits_through, needs_inverse, suits, suits_changing
 from gossipsim.verb_check import check_verbs
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class World:
         with _under("problem"):
             objective = scenario.problem.build(graph.n - method.server, scenario.seed)
         _fits(graph, objective, method)
+        fits_through(scenario, objective.dim)
         compressor = scenario.compressor
         kind, epochs = scenario.mixing or method.mixing, scenario.topology.epochs()
         changing = None if epochs is None else Changing(graph, epochs, kind)
@@ -150,6 +151,24 @@ class World:
     def message_bits(self) -> int:
         """Size in bits of one message that is not compressed."""
         return self.scenario.wire.message_bits(self.method.letter(), self.objective.dim)
+
+    @cached_property
+    def sent_bits(self) -> NDArray[np.int64]:
+        """Size in bits of one message of every node on the wire, `(n,)`.
+
+        A compressed message has that of its compressor if that is fixed, else that of the whole message. A server does not
+        compress.
+        """
+        compressor, wire, dim = self.scenario.compressor, self.scenario.wire, self.objective.dim
+        vector = None if compressor is None else compressor.bits(dim, wire.float_bits)
+        found = np.full(self.graph.n, wire.message_bits(self.method.letter(), dim, vector))
+        found[: self.method.server] = self.message_bits
+        return found
+
+    @property
+    def exchange_bits(self) -> float:
+        """Size in bits of the two messages over an edge; of a compressor without a fixed size, as if nothing were left out."""
+        return float(self.sent_bits[0] + self.sent_bits[-1])
 
     @cached_property
     def compressor_constants(self) -> dict[str, float]:

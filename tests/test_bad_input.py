@@ -50,6 +50,11 @@ def delays_case(content: str, *says: str) -> Case:
     return Case(scenario(wire=wire), ("wire.delays.file", *says), files={"m.csv": content})
 
 
+def churn_case(content: str, *says: str, more: str = "") -> Case:
+    fleet = f"{{churn: {{file: s.csv{more}}}}}"
+    return Case(scenario(fleet=fleet), ("fleet.churn", *says), files={"s.csv": content})
+
+
 def graphml(body: str, directed: str = "undirected", head: str = "") -> str:
     return (
         f'<?xml version="1.0"?>{head}<graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
@@ -265,6 +270,33 @@ CASES: dict[str, Case] = {
     "speeds with a node twice": Case(
         scenario(fleet="{speeds: {file: s.csv}}"), ("s.csv:3", "fleet.speeds.file", "node 0 is given twice"), None,
         {"s.csv": "node,milliseconds\n0,1\n0,1\n"},
+    ),
+    "sessions out of order": churn_case(
+        "node,time,state\n1,5,up\n0,6,up\n1,4,down\n", "s.csv:4", "time 4 of node 1", "more than 5, of line 2"
+    ),
+    "sessions in an unknown state": churn_case("node,time,state\n1,5,dwn\n", "s.csv:2", "'dwn'", "did you mean 'down'"),
+    "sessions of no node": churn_case("node,time,state\n8,5,up\n", "s.csv:2", "unknown node '8'"),
+    "sessions before the start": churn_case("node,time,state\n1,-5,up\n", "s.csv:2", "time '-5'", "finite number >= 0"),
+    "sessions at no number": churn_case("node,time,state\n1,nan,up\n", "s.csv:2", "time 'nan'"),
+    "sessions without a column": churn_case("node,time,stat\n1,2,up\n", "s.csv:1", "no column state", "did you mean 'stat'"),
+    "sessions without a line": churn_case("node,time,state\n", "s.csv", "no line below the header"),
+    "sessions in an empty file": churn_case("", "s.csv", "the file is empty", "sessions of nodes"),
+    "sessions in binary": churn_case("node,time,state\n1,\0,up\n", "s.csv:2", "binary data"),
+    "sessions that end too soon": churn_case(
+        "node,time,state\n1,5,up\n", "fleet.churn.finish_time", "given 3", "at least 5", more=", finish_time: 3"
+    ),
+    "sessions that repeat nothing": churn_case(
+        "node,time,state\n1,0,up\n", "fleet.churn.repeat", "ends at time 0", more=", repeat: true"
+    ),
+    "sessions from a file and a law": churn_case("node,time,state\n1,5,up\n", "unknown key 'file'", more=", up: 3, down: 1"),
+    "sessions that are missing": Case(
+        scenario(fleet="{churn: {file: t.csv}}"), ("t.csv", "fleet.churn.file", "did you mean 's.csv'"), None, {"s.csv": "1"}
+    ),
+    "half of a churn": Case(scenario(fleet="{churn: {up: 3}}"), ("fleet.churn", "missing key 'down'"), 5),
+    "churn without a key": Case(scenario(fleet="{churn: {}}"), ("fleet.churn", "churn without a name"), 5),
+    "messages of unknown size on narrow links": Case(
+        scenario(method="choco_gossip", compressor="{name: bernoulli, p: 0.5}", wire="{bandwidth: 100}"),
+        ("bernoulli makes messages of varying size", "top_k"),
     ),
     "gamma without a scale": Case(
         scenario(wire="{latency: {name: gamma, shape: 2}}"), ("wire.latency", "missing key 'scale'"), 5

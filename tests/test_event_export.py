@@ -38,13 +38,15 @@ def facts(scenario):
 
 
 @pytest.mark.parametrize("ending", [".npz", ".csv", ".parquet"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["gossip", *(pytest.param(m, marks=pytest.mark.slow) for m in METHODS[1:])])
 def test_replayed_in_the_readable_engine(method, ending, tmp_path):
     check(method, "processes", ending, tmp_path)
 
 
 @pytest.mark.needs_compiler
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", ["dadao", *(pytest.param(m, marks=pytest.mark.slow) for m in METHODS if m != "dadao")]
+)
 def test_replayed_in_the_compiled_engine(method, tmp_path):
     check(method, "compiled", ".npz", tmp_path)
 

@@ -146,6 +146,7 @@ def test_a_round_ends_when_its_slowest_node_has_computed() -> None:
     np.testing.assert_allclose(found.computing, durations(w, len(rounds)).sum(axis=0) / rounds[-1], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_token_walks_on_edges_and_is_somewhere_all_the_time() -> None:
     w = world("mh_walk", wire={"latency": {"name": "exponential", "mean": 0.5}}, fleet={"compute": 0.25})
     way = walk(w, 60.0)
@@ -220,7 +221,9 @@ run: {time: 20}
 """
 
 
-@pytest.mark.parametrize("kind", ["space-time", "frames", "utilisation", "presence"])
+@pytest.mark.parametrize(
+    "kind", ["space-time", pytest.param("frames", marks=pytest.mark.slow), "utilisation", "presence"]
+)
 def test_the_command_draws(kind: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "s.yaml").write_text(SCENARIO)

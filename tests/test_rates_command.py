@@ -367,7 +367,7 @@ def test_the_picture_carries_the_rates(graph: gs.Graph) -> None:
     answer = gs.optimal_rates(graph)
     left, right, bar = plot_rates(graph, answer).axes
     shown = [
-        next(c for c in ax.collections if c.get_array() is not None and c.get_cmap().name == "rates")
+        next(c for c in ax.collections if c.get_array() is not None and c.get_cmap().name == "amounts")
         for ax in (left, right)
     ]
     np.testing.assert_allclose(shown[0].get_array(), 1 / graph.m)

@@ -210,61 +210,59 @@ def whole_runs(folder: Path) -> set[str]:
     return set(found.outcomes)
 
 
-def killed_sweeps(file: Path, folder: Path, moments: list[float], arguments: list[str]) -> int:
-    """Kill a sweep some seconds after it began, again and again; return how often it was killed before it ended."""
-    command = [
-        sys.executable,
-        "-m",
-        "gossipsim",
-        "sweep",
-        str(file),
-        "--out",
-        str(folder),
-        "--quiet",
-        "--engine",
-        "processes",
-    ]
-    done: set[str] = set()
-    killed = 0
-    for moment in moments:
-        resume = ["--resume"] if (folder / "sweep.json").exists() else []
-        with subprocess.Popen(
-            [*command, *arguments, *resume], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        ) as process:
-            began = time.monotonic()
-            # Half of the moments count from when the first run is there, for starting takes longer than running.
-            while not list(folder.glob("runs/*.json")) and process.poll() is None and time.monotonic() - began < 60:
-                time.sleep(0.01)
-            time.sleep(moment)
-            if process.poll() is None:
-                workers = psutil.Process(process.pid).children(recursive=True)
-                os.kill(process.pid, signal.SIGKILL)
-                killed += 1
-                assert not psutil.wait_procs(workers, timeout=60)[1]
-        now = whole_runs(folder)
-        assert now >= done
-        done = now
-    return killed
+def killed(command: list[str], folder: Path, moment: float, at_work: bool) -> bool:
+    """Kill a sweep at a moment of its start, or of its work on runs; return whether it was still there to be killed."""
+    before = len(list(folder.glob("runs/*.json")))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        began = time.monotonic()
+        while at_work and len(list(folder.glob("runs/*.json"))) == before and time.monotonic() - began < 60:
+            if process.poll() is not None:
+                return False
+            time.sleep(0.005)
+        time.sleep(moment)
+        if process.poll() is not None:
+            return False
+        workers = psutil.Process(process.pid).children(recursive=True)
+        os.kill(process.pid, signal.SIGKILL)
+        assert not psutil.wait_procs(workers, timeout=60)[1]
+        return process.wait() == -signal.SIGKILL
 
 
-MANY = ["--vary", "topology.n=4,6,8", "--vary", "method.name=dadao,gossip", "--seeds", "100"]
+MANY = ["--vary", "topology.n=4,6,8", "--vary", "method.name=dadao,gossip", "--seeds", "50"]
+
+
+def sweeping(file: Path, folder: Path) -> list[str]:
+    words = ["sweep", str(file), "--out", str(folder), "--quiet", "--engine", "processes"]
+    return [sys.executable, "-m", "gossipsim", *words]
 
 
 def finish(file: Path, folder: Path, *arguments: str) -> bytes:
-    command = [sys.executable, "-m", "gossipsim", "sweep", str(file), "--out", str(folder), "--quiet", *arguments]
-    subprocess.run([*command, "--engine", "processes"], check=True, capture_output=True)
+    subprocess.run([*sweeping(file, folder), *arguments], check=True, capture_output=True)
     return (folder / "sweep.parquet").read_bytes()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_sweep_killed_at_any_moment_loses_no_finished_run(file, tmp_path, jobs):
-    draw = random.Random(int(jobs))
-    moments = [draw.uniform(0.0, 0.6) for _ in range(10)]
-    killed = killed_sweeps(file, tmp_path / "s", moments, [*MANY, "--jobs", jobs])
-    assert killed >= 5
-    resumed = finish(file, tmp_path / "s", *MANY, "--resume")
-    assert resumed == finish(file, tmp_path / "t", *MANY)
+def test_a_sweep_killed_at_any_moment_loses_no_finished_run(file, tmp_path):
+    draw = random.Random(1)
+    kills, folders, done = 0, [tmp_path / "s0"], set()
+    for number in range(60):
+        folder, at_work = folders[-1], draw.random() < 0.75
+        command = [*sweeping(file, folder), *MANY, "--jobs", str(1 + number % 2)]
+        resume = ["--resume"] if (folder / "sweep.json").exists() else []
+        landed = killed([*command, *resume], folder, draw.uniform(0.0, 0.3 if at_work else 1.5), at_work)
+        kills += landed
+        now = whole_runs(folder)
+        assert now >= done
+        done = now
+        if kills == 20:
+            break
+        if not landed:  # the sweep was over: another one
+            folders.append(tmp_path / f"s{len(folders)}")
+            done = set()
+    assert kills == 20
+    whole = finish(file, tmp_path / "t", *MANY)
+    for folder in folders:
+        assert finish(file, folder, *MANY, "--resume") == whole
 
 
 @pytest.mark.slow

@@ -179,4 +179,4 @@ class Recorded:
         comes = (count > 0) & (self.repeat | (lap == 0))
         found = np.full(len(nodes), np.inf)
         found[comes] = lap[comes] * self.ends + self.times[self.first[nodes[comes]] + place[comes]]
-        return np.maximum(last, found)  # sums of laps may round down
+        return np.asarray(np.maximum(last, found))  # sums of laps may round down

@@ -35,6 +35,10 @@ class Compressor(Component, kind="compressor"):
         """Return the numbers that the kernel reads as `c.<name>`, for vectors of dimension `dim`."""
         return {"float_bits": float(float_bits)}
 
+    def bits(self, dim: int, float_bits: int) -> int | None:
+        """Return the bits that every C(v) takes, or None when they depend on v or on the draw."""
+        return None
+
     def delta(self, dim: int) -> float | None:
         """Return the contraction constant, 0 < delta <= 1, or None when C is not contractive."""
         return None

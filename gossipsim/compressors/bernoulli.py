@@ -68,6 +68,10 @@ class Bernoulli(Compressor, name="bernoulli"):
             "flag": 0.0 if self.shared_seed else 1.0,
         }
 
+    def bits(self, dim: int, float_bits: int) -> int | None:
+        """Return None: nothing or everything is sent, unless p = 1."""
+        return None if self.p < 1.0 else dim * float_bits + (not self.shared_seed)
+
     def delta(self, dim: int) -> float | None:
         """Return p when biased."""
         return None if self.unbiased else self.p

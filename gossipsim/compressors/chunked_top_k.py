@@ -57,6 +57,15 @@ class ChunkedTopK(Compressor, name="chunked_top_k"):
         sizes = {"float_bits": float(float_bits), "index_bits": float(index_bits(chunk))}
         return {"k": float(self.k), "chunk": float(chunk), **sizes}
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return the sum over the chunks, of which the last may be shorter."""
+        chunk = min(self.chunk, dim)
+        whole, rest = divmod(dim, chunk)
+        short = self.k * (float_bits + index_bits(chunk))
+        return sum(
+            count * (size * float_bits if size <= self.k else short) for count, size in ((whole, chunk), (1, rest))
+        )
+
     def delta(self, dim: int) -> float:
         """Return k over the length of a chunk."""
         return min(1.0, self.k / min(self.chunk, dim))

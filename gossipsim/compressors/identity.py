@@ -23,6 +23,10 @@ class Identity(Compressor, name="identity"):
         """Leave v as it is."""
         return c.float_bits * len(v)
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return d B."""
+        return dim * float_bits
+
     def delta(self, dim: int) -> float:
         """Return 1."""
         return 1.0

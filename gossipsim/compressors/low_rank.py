@@ -91,6 +91,11 @@ class LowRank(Compressor, name="low_rank"):
         sizes = {"rank": self.rank, "few": few, "many": many, "step": step, "stride": stride, "float_bits": float_bits}
         return {name: float(value) for name, value in sizes.items()}
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return r (a + b) B, or d B when everything is sent."""
+        a, b = self.shape(dim)
+        return dim * float_bits if self.rank >= min(a, b) else self.rank * (a + b) * float_bits
+
     def delta(self, dim: int) -> float:
         """Return r / min(a, b)."""
         return min(1.0, self.rank / min(self.shape(dim)))

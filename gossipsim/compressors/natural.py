@@ -41,6 +41,10 @@ class Natural(Compressor, name="natural"):
         exponent = next(size for width, size in ((16, 5), (32, 8), (64, 11), (128, 15)) if float_bits <= width)
         return {"bits": 1.0 + exponent}
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return d times the bits of a sign and of an exponent."""
+        return dim * int(self.constants(dim, float_bits)["bits"])
+
     def omega(self, dim: int) -> float:
         """Return 1/8."""
         return 0.125

@@ -76,6 +76,10 @@ class NaturalDithering(Compressor, name="natural_dithering"):
             "bits": 1.0 + ceil(log2(self.levels + 1)),
         }
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return B + d (1 + ceil(log2(s + 1)))."""
+        return float_bits + dim * (1 + ceil(log2(self.levels + 1)))
+
     def omega(self, dim: int) -> float:
         """Return 1/8 + t min(1, t)."""
         t = (dim if self.p == 1 else math.sqrt(dim)) * 2.0 ** (1 - self.levels)

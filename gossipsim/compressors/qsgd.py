@@ -83,6 +83,10 @@ class Qsgd(Compressor, name="qsgd"):
             "gamma": float(gamma),
         }
 
+    def bits(self, dim: int, float_bits: int) -> int | None:
+        """Return B + d (1 + ceil(log2(s + 1))), or None with the Elias gamma code."""
+        return None if self.code == "elias_gamma" else float_bits + dim * (1 + ceil(log2(self.levels + 1)))
+
     def _variance(self, dim: int) -> float:
         return min(dim / self.levels**2, sqrt(dim) / self.levels)
 

@@ -74,6 +74,11 @@ class RandomK(Compressor, name="random_k"):
             "index_bits": 0.0 if self.shared_seed else float(index_bits(dim)),
         }
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return k (B + ceil(log2 d)), k B with a shared seed, or d B when everything is kept."""
+        index = 0 if self.shared_seed else index_bits(dim)
+        return dim * float_bits if self.k >= dim else self.k * (float_bits + index)
+
     def delta(self, dim: int) -> float | None:
         """Return k/d when biased."""
         return None if self.unbiased else min(1.0, self.k / dim)

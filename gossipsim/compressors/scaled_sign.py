@@ -33,6 +33,10 @@ class ScaledSign(Compressor, name="scaled_sign"):
             v[q] = -mean if v[q] < 0.0 else mean
         return len(v) + c.float_bits
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return d + B."""
+        return dim + float_bits
+
     def delta(self, dim: int) -> float:
         """Return 1/d, the contraction of a vector with a single entry."""
         return 1.0 / dim

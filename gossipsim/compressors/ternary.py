@@ -48,6 +48,10 @@ class Ternary(Compressor, name="ternary"):
         """Return the bits of a number and of d digits to the base 3."""
         return {"float_bits": float(float_bits), "digit_bits": float(ceil(dim * log2(3)))}
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return B + ceil(d log2 3)."""
+        return float_bits + ceil(dim * log2(3))
+
     def omega(self, dim: int) -> float:
         """Return (sqrt(d) - 1) / 2."""
         return (sqrt(dim) - 1.0) / 2.0

@@ -46,6 +46,10 @@ class TopK(Compressor, name="top_k"):
         """Return k and the bits of a number and of an index."""
         return {"k": float(self.k), "float_bits": float(float_bits), "index_bits": float(index_bits(dim))}
 
+    def bits(self, dim: int, float_bits: int) -> int:
+        """Return k (B + ceil(log2 d)), or d B when everything is kept."""
+        return dim * float_bits if self.k >= dim else self.k * (float_bits + index_bits(dim))
+
     def delta(self, dim: int) -> float:
         """Return k/d."""
         return min(1.0, self.k / dim)

@@ -33,7 +33,7 @@ SIMPLE = ("error", "consensus")
 
 
 class Records(NamedTuple):
-    """Some records: times `(R,)`, counts `(R, 6)` in the order of `COUNTED`, errors and consensus distances `(R, 2)`."""
+    """Some records: times `(R,)`, counts `(R, 7)` in the order of `COUNTED`, errors and consensus distances `(R, 2)`."""
 
     time: NDArray[np.float64]
     counts: NDArray[np.int64]
@@ -90,7 +90,7 @@ class Engine(ABC):
     def record(
         self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
     ) -> Records:
-        """Run up to the limits, recording at places on an axis: "until" (time), "events", "gradients", "activations" or "bits".
+        """Run up to the limits, recording at places on an axis: "until" (time) or one of the other limits, such as "events".
 
         Where one event passes several places there is one record.
 

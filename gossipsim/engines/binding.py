@@ -121,7 +121,7 @@ def _settings(world: World) -> Any:
         "seed_high": world.seed >> 32,
         "width": world.scenario.wire.float_bits,
         "noise": sampling.noise,
-        "bits": world.message_bits,
+        "bits": int(world.sent_bits[0]),
         **dict(zip(("to_bad", "to_good", "lost_in_good", "lost_in_bad"), world.scenario.wire.loss.chain, strict=True)),
     }
     for name, value in values.items():

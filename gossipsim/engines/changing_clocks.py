@@ -136,18 +136,20 @@ class ChangingRounds(Rounds):
         Which graph is in force when.
     here : ndarray of bool, shape (K, links)
         Which directed links are there.
+    transfers : list of float
+        Time per turn that messages take besides on each graph.
     """
 
-    def __init__(self, rounds: Rounds, epochs: Epochs, here: NDArray[np.bool_]) -> None:
+    def __init__(self, rounds: Rounds, epochs: Epochs, here: NDArray[np.bool_], transfers: list[float]) -> None:
         self.__dict__.update(rounds.__dict__)
-        self.epochs, self.here = epochs, here
+        self.epochs, self.here, self.transfers = epochs, here, transfers
         self.most, self.block_size = rounds.block_size, 1
         self.there = np.empty(0, dtype=np.int64)
 
     def block(self, first: int, clock: float) -> Events:
         """Return some rounds on one graph."""
         number = int(self.epochs.number(np.asarray(clock)))
-        self.there = np.flatnonzero(self.here[number])
+        self.there, self.transfer = np.flatnonzero(self.here[number]), self.transfers[number]
         found = super().block(first, clock)
         begins = np.concatenate([[clock], found.t[:-1]])
         cut = max(1, int((self.epochs.number(begins) == number).cumprod().sum()))

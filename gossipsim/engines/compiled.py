@@ -14,7 +14,7 @@ from gossipsim.engines import handlers
 from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.cache import driver
-from gossipsim.engines.events import COUNTED, GRADIENT, ROUND, Counts, Events, Limits, Tape
+from gossipsim.engines.events import COUNTED, GRADIENT, Counts, Events, Limits, Tape, together
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
@@ -132,10 +132,15 @@ class Compiled(Engine):
     def _ahead(self, axis: str, places: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(places[places > getattr(self.state.counts, axis)])
 
-    def _counted(self, done: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return all counts after rows of (events, gradients, activations, messages, bits) since now."""
+    def _counted(self, done: NDArray[np.int64], rounds: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+        """Return all counts after rows of (events, gradients, activations, messages, bits, lost) since now.
+
+        `rounds` holds the numbers of events, in order, that are rounds.
+        """
         counted = np.zeros((len(done), len(COUNTED)), dtype=np.int64)
         counted[:, :6] = done
+        if rounds is not None:
+            counted[:, 6] = np.searchsorted(rounds, done[:, 0])
         return np.asarray(counted + np.array(self.state.counts.row()))
 
     def _walk_alone(
@@ -190,15 +195,16 @@ class Compiled(Engine):
         goal: float,
     ) -> Records:
         """Run rounds or hops of a token, measuring at places on an axis."""
-        if self.world.changing is not None:
-            rounds = events.edge[events.j == ROUND]
-            if len(rounds):
-                self.binding.moment.turn_to(int(rounds[0]))
+        rounds = np.flatnonzero(together(events))
+        if self.world.changing is not None and len(rounds):
+            self.binding.moment.turn_to(int(events.edge[rounds[0]]))
         size = len(places) + 1
         values, times, done = np.zeros((size, 2)), np.empty(size), np.empty((size, 6), dtype=np.int64)
         code, counts = self.handlers, self.state.counts
-        column = -1 if axis == "until" else COUNTED.index(axis)
+        column = -1 if axis == "until" else 0 if axis == "rounds" else COUNTED.index(axis)
         left = places if axis == "until" else places - getattr(counts, axis)
+        if axis == "rounds":  # in events, as far as rounds are at hand
+            left = np.append(rounds + 1.0, inf)[np.minimum(left.astype(np.int64), len(rounds) + 1) - 1]
         ends = ("gradients", "activations", "bits")
         room = np.array([getattr(limits, name) - getattr(counts, name) for name in ends], dtype=np.float64)
         passed = driver().walk_together(
@@ -206,7 +212,7 @@ class Compiled(Engine):
             counts.events, *events, column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points,
             target, values, times, done,
         )  # fmt: skip
-        whole = self._counted(done[: passed + 1])
+        whole = self._counted(done[: passed + 1], rounds)
         self._arrive(events, int(done[passed, 0]), whole[passed])
         return Records(times[:passed], whole[:passed], values[:passed])
 

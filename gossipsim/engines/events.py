@@ -22,7 +22,7 @@ one message; it goes away; it comes back, to the state that `edge` names (KEPT, 
 `i` of them not counted yet and `edge` of them lost; acknowledgements, counted in the same way."""
 
 KEPT, LOST = -1, -2
-COUNTED = ("events", "gradients", "activations", "messages", "bits", "lost")
+COUNTED = ("events", "gradients", "activations", "messages", "bits", "lost", "rounds")
 
 
 class Events(NamedTuple):
@@ -47,6 +47,7 @@ class Limits:
     gradients: float = inf
     activations: float = inf
     bits: float = inf
+    rounds: float = inf
 
     def before(self, axis: str, place: float) -> Limits:
         """Return the limits with one of them drawn closer."""
@@ -55,7 +56,7 @@ class Limits:
 
 @dataclass
 class Counts:
-    """What has happened so far."""
+    """What has happened so far; the hops of a token count as rounds."""
 
     events: int = 0
     gradients: int = 0
@@ -63,6 +64,7 @@ class Counts:
     messages: int = 0
     bits: int = 0
     lost: int = 0
+    rounds: int = 0
 
     def reached(self, limits: Limits) -> bool:
         """Return whether a count stands at its limit."""
@@ -71,11 +73,12 @@ class Counts:
             or self.gradients >= limits.gradients
             or self.activations >= limits.activations
             or self.bits >= limits.bits
+            or self.rounds >= limits.rounds
         )
 
     def row(self) -> tuple[int, ...]:
         """Return the counts in the order of `COUNTED`."""
-        return (self.events, self.gradients, self.activations, self.messages, self.bits, self.lost)
+        return (self.events, self.gradients, self.activations, self.messages, self.bits, self.lost, self.rounds)
 
     def take(self, row: Iterable[int]) -> None:
         """Set the counts from a row in the order of `COUNTED`."""
@@ -102,6 +105,11 @@ def kind_and_place(j: int) -> tuple[int, int]:
     ((1, 0), (5, 3))
     """
     return -j & 15, -j >> 4
+
+
+def together(events: Events) -> NDArray[np.bool_]:
+    """Return which events are rounds, or hops of a token, `(K,)`."""
+    return np.asarray((events.j == ROUND) | (events.j == HOP))
 
 
 class Source(Protocol):
@@ -245,6 +253,7 @@ class Tape:
         for limit, done, mine in (
             (limits.gradients, counts.gradients, waiting.j == GRADIENT),
             (limits.activations, counts.activations, waiting.j >= 0),
+            (limits.rounds, counts.rounds, together(waiting)),
         ):
             if limit < inf:
                 ahead = np.flatnonzero(mine[:stop])

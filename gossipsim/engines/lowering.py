@@ -34,7 +34,7 @@ SETTINGS: Fields = dict.fromkeys(
     ("n", "hub", "turns", "batch", "seed_low", "seed_high", "width", "bits"), "integer"
 ) | (dict.fromkeys(("noise", "to_bad", "to_good", "lost_in_good", "lost_in_bad"), "scalar"))
 """Numbers of the run that handlers read: `hub` is 1 when node 0 has no data, `width` the bits of a number, `bits` those of a
-message that is not compressed; the last four are the chain of losses."""
+message of node 0 (`World.sent_bits`); the last four are the chain of losses."""
 
 VERBS = {"query": 4, "step": 4, "message": 5, "sent": 5, "receive": 6}
 """Number of arguments of every verb; one more is a place to draw random numbers from."""

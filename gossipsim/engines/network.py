@@ -44,7 +44,7 @@ class Network:
         # an acknowledgement carries no vector; it is repeated after the mean time of a round trip
         there = wire.latency.mean + float(np.mean(world.link_delays)) if len(world.link_delays) else 0.0
         pause = 2.0 * there if 0.0 < there < np.inf else 1.0
-        bits = float(world.message_bits)
+        bits = float(world.sent_bits[0])
         self.sizes = np.array([bits / wire.uplink if wire.uplink else 0.0, wire.float_bits / bits, pause])
         graph = world.graph
         owner = np.repeat(np.arange(graph.n), graph.degree)
@@ -182,7 +182,7 @@ class Network:
         if wire.service is not None:
             put(links.service, wire.service.sample(uniforms(seed, Purpose.LATENCY, none + 1, index)))
         elif wire.bandwidth is not None:
-            links.service[:] = self.world.message_bits / wire.bandwidth
+            links.service[:] = self.world.sent_bits[0] / wire.bandwidth
         if len(links.fate):
             put(links.fate, uniforms(seed, Purpose.LOSS, none + 2 * self.world.graph.m, index))
 

@@ -78,7 +78,7 @@ def on_other(lowered: Lowered) -> str:
         "    said[uint64(place)] = 1 if told else 0",
         "    if told:",
         "        tally[2] += 1",
-        "        tally[3] += s.bits",
+        f"        tally[3] += {'s.bits' if lowered.compressor is None else 'bits'}",
         "    tally[1] += place % 2 == 0" if lowered.method.pairwise == "delivery" else "    pass",
         "    return 0",
         f"if kind == {DELIVER}:",

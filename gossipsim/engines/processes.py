@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from math import inf
 from typing import Any, ClassVar
 
 import numpy as np
@@ -103,7 +104,7 @@ class Processes(Engine):
             fine = True
             if kind in {FAILED, ACKNOWLEDGED}:
                 counts.messages += i
-                counts.bits += i * (world.message_bits if kind == FAILED else world.scenario.wire.float_bits)
+                counts.bits += i * (int(world.sent_bits[0]) if kind == FAILED else world.scenario.wire.float_bits)
                 counts.lost += edge
             else:
                 verbs.advance(i, t)
@@ -248,6 +249,7 @@ class Processes(Engine):
                         verbs.gather(i, t, slots, boxes)
                 counts.activations += len(used)
             counts.events += 1
+            counts.rounds += 1
             self.state.now = t
             bad = nonfinite(self.state.nodes)
             if len(bad):
@@ -294,6 +296,7 @@ class Processes(Engine):
                 counts.messages += 1
                 counts.activations += 1
             counts.events += 1
+            counts.rounds += 1
             self.state.now = t
             if len(nonfinite(self.state.nodes[here : here + 1])):
                 raise Diverged(here, t)
@@ -302,13 +305,14 @@ class Processes(Engine):
         """Step SimPy's queue up to the limits."""
         step, peek, counts = self.env.step, self.env.peek, self.state.counts
         until, events, gradients, activations = limits.until, limits.events, limits.gradients, limits.activations
-        bits = limits.bits
+        bits, rounds = limits.bits, limits.rounds
         while (
             peek() < until
             and counts.events < events
             and counts.gradients < gradients
             and counts.activations < activations
             and counts.bits < bits
+            and counts.rounds < rounds
         ):
             step()
 
@@ -319,7 +323,7 @@ class Processes(Engine):
     @property
     def exhausted(self) -> bool:
         """Whether no event is left."""
-        return self.tape.exhausted
+        return self.tape.exhausted and self.env.peek() == inf
 
 
 def _verbs(world: World) -> Verbs:

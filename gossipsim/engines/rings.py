@@ -30,12 +30,13 @@ def rings(world: World) -> Source:
     compute = fleet.calls(graph, method.computes, speeds)
     if method.talks == "round":
         rounds = Rounds(
-            world.seed, graph.n - method.server, compute, 2 * graph.m, world.turns, latency, transfer(world),
+            world.seed, graph.n - method.server, compute, 2 * graph.m, world.turns, latency, transfer(world, graph),
             world.link_delays, int(method.server),
         )  # fmt: skip
         if changing is None:
             return rounds
-        return ChangingRounds(rounds, changing.epochs, changing.epochs.active[:, graph.edge_of_slot])
+        here = changing.epochs.active[:, graph.edge_of_slot]
+        return ChangingRounds(rounds, changing.epochs, here, [transfer(world, part) for part in changing.graphs])
     if method.talks == "route":
         return Hops(world.seed, fleet.duration(method.computes), latency)
     if method.talks == "partner":

@@ -191,7 +191,7 @@ class _Wire:
             seed, wire, m = self.world.seed, self.world.scenario.wire, self.world.graph.m
             index, none = np.arange(self.first, self.first + _DRAWS), np.zeros(_DRAWS, dtype=np.int64)
             latency = wire.latency.sample(uniforms(seed, Purpose.LATENCY, none, index))
-            service = np.full(_DRAWS, self.world.message_bits / wire.bandwidth if wire.bandwidth else 0.0)
+            service = np.full(_DRAWS, self.world.sent_bits[0] / wire.bandwidth if wire.bandwidth else 0.0)
             if wire.service is not None:
                 service = wire.service.sample(uniforms(seed, Purpose.LATENCY, none + 1, index))
             self.drawn = [latency, service, uniforms(seed, Purpose.LOSS, none + 2 * m, index)]

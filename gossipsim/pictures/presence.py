@@ -27,9 +27,10 @@ _AWAY = "0.35"
 def presence(scenario: Scenario | World | str | Path | Mapping[str, Any], until: float | None = None) -> Figure:
     """Draw who was away when, and below it the share of nodes present.
 
-    The prediction is the product of the availability of `fleet.churn`, mean(up) / (mean(up) + mean(down)), and the share of nodes
-    that no entry of `fleet.failures` keeps away. Durations that are not exponential start afresh at time 0, so that their churn
-    comes to this prediction only after some time.
+    The prediction is the product of the availability of `fleet.churn`, mean(up) / (mean(up) + mean(down)) or, when sessions come
+    from a file, the share of the recording that a node is present, and the share of nodes that no entry of `fleet.failures`
+    keeps away. Durations that are not exponential start afresh at time 0, so that their churn comes to this prediction only
+    after some time.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ class Utilisation:
     @classmethod
     def _of_rounds(cls, world: World, until: float, gone: Floats) -> Utilisation:
         """Measure it for synchronous rounds: who is ready early waits for the slowest."""
-        graph, wire, bits = world.graph, world.scenario.wire, world.message_bits
+        graph, wire, bits = world.graph, world.scenario.wire, world.sent_bits
         rounds, graphs = [], []
         for t, _, j, number in Tape(world.events()):
             if t >= until:
@@ -100,8 +100,9 @@ class Utilisation:
         presences, lasts = Presences(world, until), durations(world, len(rounds))
         here = np.array([presences.at(t).copy() for t in rounds]).reshape(-1, graph.n)
         there = np.array(graphs).reshape(-1, graph.m)[:, graph.edge_of_slot]
-        service = wire.service.mean if wire.service is not None else bits / wire.bandwidth if wire.bandwidth else 0.0
         sender = np.repeat(np.arange(graph.n), graph.degree)
+        occupied = bits[sender] / wire.bandwidth if wire.bandwidth else 0.0
+        service = wire.service.mean if wire.service is not None else occupied
         sent = world.turns * (here[:, sender] & there).sum(axis=0)
         computing = np.minimum((lasts * here).sum(axis=0) / until, 1.0 - gone)
         each = bits / wire.uplink if wire.uplink else 0.0

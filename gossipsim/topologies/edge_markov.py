@@ -17,9 +17,10 @@ from gossipsim.topologies.changing import ChangingTopology
 
 
 class EdgeMarkov(ChangingTopology, name="edge_markov"):
-    """Every edge of a graph is a Markov chain: an absent one appears with probability `birth`, a present one leaves with `death`.
+    """Every edge of a graph comes and goes as a Markov chain of its own.
 
-    The chains start from their stationary law, in which an edge is there with probability birth / (birth + death); it then stays
+    From one epoch to the next an absent edge appears with probability `birth`, and a present one leaves with `death`. The
+    chains start from their stationary law, in which an edge is there with probability birth / (birth + death); it then stays
     1 / death epochs on average (Clementi, Macci, Monti, Pasquale, Silvestri, "Flooding time in edge-Markovian dynamic graphs",
     2010).
 

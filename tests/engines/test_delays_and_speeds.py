@@ -72,7 +72,7 @@ def test_engines_agree_on_delays_of_links(method, wire, matrix):
 @pytest.mark.parametrize("fleet", SPEEDS)
 @pytest.mark.parametrize(
     "method",
-    ["ad_psgd", *(pytest.param(m, marks=pytest.mark.slow) for m in ("dadao", "a2cid2", "async_dsgd", "d_psgd"))],
+    ["d_psgd", *(pytest.param(m, marks=pytest.mark.slow) for m in ("dadao", "a2cid2", "async_dsgd", "ad_psgd"))],
 )
 def test_engines_agree_on_speeds_of_nodes(method, fleet):
     s = scenario(method, {}, SPEEDS[fleet])

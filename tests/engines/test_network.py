@@ -1,15 +1,14 @@
 """Messages that take time, wait and get lost, nodes that come and go: the same in both engines, and as queueing theory says."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import gossipsim as gs
 from gossipsim.churn import Churn, Presence
 from gossipsim.engines import events
-from gossipsim.engines.compiled import Compiled
-from gossipsim.engines.events import APPLY, BACK, SPEAK, Limits, kind_and_place
+from gossipsim.engines.events import APPLY, BACK, SPEAK, kind_and_place
 from gossipsim.errors import Refused, ScenarioError
 from gossipsim.loss import Loss
 
@@ -97,49 +96,98 @@ def test_other_methods_agree_or_decline(method):
     assert_same(fast, gs.simulate(s, engine="processes"))
 
 
+FAST_ROUNDS = pytest.mark.parametrize(
+    "method", ["d_psgd", *(pytest.param(m, marks=pytest.mark.slow) for m in ("extra", "msda"))]
+)
+
+
+@FAST_ROUNDS
+@pytest.mark.parametrize("wire", ["narrow", "lossy"])
+def test_rounds_are_rounds_also_when_nodes_come_and_go(method, wire):
+    problem = (
+        {"name": "quadratic", "dim": 3} if method == "msda" else {"name": "linear_regression", "synthetic": {"dim": 3}}
+    )
+    more = {"problem": problem, "run": {"rounds": 57}, "record": {"points": 19}}
+    s = scenario(method, WIRES[wire], FLEETS["failing"], **more)
+    fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))
+    assert_same(fast, plain)
+    assert fast.meta["events"] > 57, "absences are no rounds"
+    rounds = (t for t, _, j, _ in events.Tape(gs.World.build(s).events()) if j == events.ROUND)
+    rings = list(islice(rounds, 57))
+    np.testing.assert_array_equal(fast.columns["time"], [0.0, *rings[2::3]])
+
+
+NARROW = {"bandwidth": 100.0, "uplink": 300.0, "latency": {"name": "uniform", "low": 0.0, "high": 0.2}}
+
+
+@pytest.mark.parametrize("fleet", ["steady", "kept"])
+def test_compressed_messages_pass_narrow_links_sooner(fleet):
+    s = scenario({"name": "choco_gossip", "gamma": 0.2}, NARROW, FLEETS[fleet], compressor={"name": "top_k", "k": 1})
+    fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))
+    assert_same(fast, plain)
+    whole = gs.simulate(s.replace({"compressor": "identity"}))
+    messages = {name: trace.columns["messages"][-1] for name, trace in (("short", fast), ("whole", whole))}
+    assert messages["short"] > messages["whole"]
+
+
+@pytest.mark.parametrize(
+    ("method", "n", "compressor", "transfer"),
+    [
+        ("choco_gossip", 9, {"name": "top_k", "k": 2}, 4 * 2 * 34 / 300 + 2 * 34 / 100),
+        ("choco_gossip", 9, {"name": "qsgd", "levels": 1}, 4 * 38 / 300 + 38 / 100),
+        ("ef21", 5, {"name": "top_k", "k": 1}, 4 * 96 / 300 + 96 / 100),  # its server compresses nothing
+    ],
+)
+def test_a_round_takes_as_long_as_its_messages_have_bits(method, n, compressor, transfer):
+    world = {"topology": {"name": "star" if method == "ef21" else "grid", "n": n}, "compressor": compressor}
+    wire = {"bandwidth": 100.0, "uplink": 300.0}
+    s = scenario(method, wire, {}, **world, run={"rounds": 4}, record={"points": 4})
+    turns = gs.World.build(s).turns
+    np.testing.assert_allclose(np.diff(gs.simulate(s).columns["time"]), 1.0 + turns * transfer)
+
+
+MINE = """
+from gossipsim import Method
+from gossipsim.kernels import kernel
+
+
+class Mine(Method):
+    compressible, solves = True, "average"
+
+    @kernel
+    def receive(p, node, links, t, inbox, slots):
+        node.x[:] = 0.5 * (node.x + inbox[0])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exchange", ["atomic", "handshake"])
+def test_exchanges_of_compressed_messages_queue_and_count_by_their_size(tmp_path, exchange):
+    (tmp_path / "mine.py").write_text(MINE)
+    wire = WIRES["narrow"] | {"exchange": exchange}
+    s = scenario(f"{tmp_path}/mine.py:Mine", wire, FLEETS["kept"], compressor={"name": "top_k", "k": 1})
+    fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))
+    assert_same(fast, plain)
+    if exchange == "atomic":
+        np.testing.assert_array_equal(fast.columns["bits"], 34 * fast.columns["messages"])
+
+
+def test_messages_of_unknown_size_need_links_without_a_bandwidth():
+    bernoulli = {"compressor": {"name": "bernoulli", "p": 0.5}}
+    method = {"name": "choco_gossip", "gamma": 0.2}
+    for wire in ({"bandwidth": 100.0}, {"uplink": 100.0}):
+        refusal = suits(scenario(method, wire, {}, **bernoulli))
+        assert refusal is not None
+        assert "compressor bernoulli makes messages of varying size" in refusal
+    assert suits(scenario(method, {"service": 0.3}, {}, **bernoulli)) is None
+
+
 @pytest.mark.parametrize("method", ["gossip", "d_psgd"])
 def test_a_network_does_not_depend_on_the_size_of_blocks(method, monkeypatch):
     s = scenario(method, WIRES["narrow"] | {"exchange": "handshake"}, FLEETS["kept"])
     whole = gs.simulate(s)
     monkeypatch.setattr(events, "BLOCK", 13)
     assert_same(whole, gs.simulate(s))
-
-
-@given(
-    seed=st.integers(0, 2**32),
-    latency=st.floats(0.0, 0.3),
-    loss=st.floats(0.0, 0.6),
-    away=st.floats(0.1, 10.0),
-    method=st.sampled_from(["gossip", {"name": "ad_psgd", "lr": 0.0}]),
-    exchange=st.sampled_from(["atomic", "handshake"]),
-)
-@settings(max_examples=40, deadline=None)
-def test_a_pairwise_exchange_keeps_the_sum_whatever_happens(seed, latency, loss, away, method, exchange):
-    """Once every exchange that one end has applied has been applied by the other as well."""
-    wire = {"latency": {"name": "uniform", "low": 0.0, "high": latency}, "loss": loss, "exchange": exchange}
-    fleet = {"churn": {"up": {"name": "exponential", "mean": 10.0}, "down": {"name": "exponential", "mean": away}}}
-    engine = Compiled(gs.World.build(scenario(method, wire, fleet, seed=seed, init="normal", run={"time": 1e9})))
-    before = engine.state.nodes.x.sum(axis=0)
-    engine.advance(Limits(events=300))
-    _settle(engine)
-    np.testing.assert_allclose(engine.state.nodes.x.sum(axis=0), before, atol=1e-12)
-
-
-def _settle(engine):
-    """Run on until no exchange is applied at one end only."""
-    source = engine.world.events()
-    taken, clock, open_pairs = 0, 0.0, set()
-    while True:
-        block = source.block(taken, clock)
-        for k in range(len(block.t)):
-            kind, place = kind_and_place(int(block.j[k])) if block.j[k] < 0 else (0, 0)
-            if kind == APPLY:
-                open_pairs ^= {place // 2}
-            taken += 1
-            if taken > engine.state.counts.events and not open_pairs:
-                engine.advance(Limits(events=taken))
-                return
-        clock = float(block.t[-1])
 
 
 def test_a_mean_survives_losses_delays_and_absences():

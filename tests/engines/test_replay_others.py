@@ -41,7 +41,7 @@ def scenario(case, folder, count, **more):
     return gs.Scenario.parse(given | {"method": method | more})
 
 
-@pytest.mark.parametrize("engine", ["compiled", "processes"])
+@pytest.mark.parametrize("engine", ["compiled", pytest.param("processes", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", CASES)
 def test_every_checkpoint_is_reproduced(case, engine, tmp_path):
     a = np.load(DATA / f"{case}.npz")

@@ -100,6 +100,25 @@ def test_bits_are_those_of_the_table(name):
         assert found <= (bits if isinstance(bits, set) else {bits})
 
 
+ELIAS = {"name": "qsgd", "levels": 40, "code": "elias_gamma"}
+SPECS = [*(spec for spec, _ in MEMBERS.values()), ELIAS, {"name": "bernoulli", "p": 1.0}, {"name": "top_k", "k": 99}]
+
+
+@pytest.mark.parametrize("width", [16, 32, 64])
+@pytest.mark.parametrize("dim", [1, 2, 7, DIM, 100])
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_the_stated_size_is_that_of_every_vector(spec, dim, width):
+    """And where none is stated, vectors really differ in size."""
+    if "rows" in str(spec):
+        spec = spec | {"rows": dim}
+    compressor, rng = Compressor.parse(spec), np.random.default_rng(dim)
+    vectors = [np.zeros(dim), *rng.standard_normal((12, dim))]
+    found = {compressor.apply(v, number=k, float_bits=width)[1] for k, v in enumerate(vectors)}
+    stated = compressor.bits(dim, width)
+    assert found == {stated} if stated is not None else len(found) > 1
+    assert type(stated) in {int, type(None)}
+
+
 @STATED
 def test_zero_stays_zero(name):
     for number in range(5):

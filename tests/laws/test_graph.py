@@ -139,5 +139,5 @@ def test_components_of_few_and_of_many_are_the_same(n, m, seed):
     edges = np.random.default_rng(seed).integers(0, n, (m, 2))
     edges = edges[edges[:, 0] != edges[:, 1]]
     few = components(n, edges)
-    with patch("gossipsim.graph._FEW", -1):
+    with patch("gossipsim.connected._FEW", -1):
         np.testing.assert_array_equal(few, components(n, edges))
