@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from math import inf
 from pathlib import Path
@@ -297,6 +298,11 @@ class _Recorder:
         return Trace(self.world.scenario, columns, final, status, meta)
 
 
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()}
+
+
 def _meta(world: World, engine: Engine, preparing: float, running: float) -> dict[str, Any]:
     facts = world.facts
     counts = engine.state.counts
@@ -306,7 +312,7 @@ def _meta(world: World, engine: Engine, preparing: float, running: float) -> dic
         "wall_time": {"preparing": preparing, "running": running},
         "events": counts.events,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in _LIBRARIES} | {"python": platform.python_version()},
+        "versions": dict(_versions()),
         "nodes": facts.n,
         "edges": world.graph.m,
         "dim": facts.dim,

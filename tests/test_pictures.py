@@ -131,7 +131,7 @@ def test_lost_messages_of_rounds_are_those_that_an_engine_counts() -> None:
     assert len(History.read(w, 30.0).losses[0]) == trace.columns["lost"][-1]
 
 
-@pytest.mark.parametrize("method", ["dadao", "d_psgd", pytest.param("ad_psgd", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["d_psgd", *(pytest.param(m, marks=pytest.mark.slow) for m in ("dadao", "ad_psgd"))])
 def test_every_gradient_is_a_dot(method: str) -> None:
     w = world(method, fleet=CHURN, run={"time": 20.0})
     trace = gs.simulate(w.scenario, engine="processes")
@@ -188,7 +188,7 @@ DRAWN = {
 }
 
 
-@pytest.mark.parametrize("case", DRAWN)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.slow] * (case == "token")) for case in DRAWN])
 def test_space_time_draws_every_kind_of_method(case: str) -> None:
     method, more = DRAWN[case]
     figure = gs.pictures.space_time(world(method, **more), until=8.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -126,6 +127,24 @@ class Lowered:
             return None
         found = getattr(owner, name, None)
         return found if isinstance(found, Kernel) else None
+
+    @property
+    def key(self) -> Hashable:
+        """All that the generated text depends on."""
+        flow = None if self.flow is None else self.flow.matrix.tobytes()
+        verbs = tuple(self.verb(name) for name in (*VERBS, "route", "gradient", "resolvent", "compress"))
+        method = self.method
+        acts = (
+            method.computes,
+            method.talks,
+            method.oracle,
+            method.pairwise,
+            method.announces,
+            method.primal,
+            self.plain,
+        )
+        parts = (self.dim, self.batched, self.noisy, self.networked, self.changing, repr(method), repr(self.layouts))
+        return (type(method), self.problem, self.compressor, flow, verbs, acts, parts)
 
     def draws(self, name: str) -> bool:
         """Return whether a verb asks for random numbers, by one more argument than it must have."""

@@ -120,7 +120,7 @@ def test_rounds_are_rounds_also_when_nodes_come_and_go(method, wire):
 NARROW = {"bandwidth": 100.0, "uplink": 300.0, "latency": {"name": "uniform", "low": 0.0, "high": 0.2}}
 
 
-@pytest.mark.parametrize("fleet", ["steady", "kept"])
+@pytest.mark.parametrize("fleet", ["steady", pytest.param("kept", marks=pytest.mark.slow)])
 def test_compressed_messages_pass_narrow_links_sooner(fleet):
     s = scenario({"name": "choco_gossip", "gamma": 0.2}, NARROW, FLEETS[fleet], compressor={"name": "top_k", "k": 1})
     fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))

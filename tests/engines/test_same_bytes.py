@@ -44,9 +44,7 @@ SERVED = sorted(name for name in gs.methods() if Method.registry[name].server)
 QUICK = {
     "dadao",
     "gossip",
-    "ad_psgd",
-    "choco_sgd",
-    "mh_walk",
+    "d_psgd",
 }
 """One for each way to act: every other method is another compilation, in the slow suite."""
 PEERS = sorted(set(gs.methods()) - set(SERVED))
@@ -121,6 +119,7 @@ def test_engines_agree_on_where_a_run_diverges():
     assert_same(fast, plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("points", [20, 2000])
 def test_an_error_too_large_for_a_number_is_a_divergence(points):
     """The square of a state that is still finite overflows."""

@@ -265,6 +265,7 @@ def assert_engines_agree(spec, monkeypatch, rounds=25):
         np.testing.assert_array_equal(fast.columns["bits"], other.columns["bits"])
 
 
+@pytest.mark.slow
 @pytest.mark.needs_compiler
 def test_both_engines_and_plain_python_compress_alike(monkeypatch):
     assert_engines_agree({"name": "qsgd", "levels": 3, "code": "elias_gamma"}, monkeypatch)

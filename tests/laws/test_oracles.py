@@ -78,7 +78,7 @@ def test_proximal_maps_do_not_expand_and_contract_by_strong_convexity(rho):
     ("method", "problem"),
     [
         ("ad_psgd", "linear_regression"),
-        ("d_admm", "linear_regression"),
+        pytest.param("d_admm", "linear_regression", marks=pytest.mark.slow),
         pytest.param("ssda", "logistic_regression", marks=pytest.mark.slow),
     ],
 )
