@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from gossipsim.engines.base import choose
 from gossipsim.errors import ScenarioError
 from gossipsim.scenario import Scenario
 from gossipsim.simulation import simulate
 from gossipsim.trace import Trace
+from gossipsim.world import World
 
 
 def simulate_seeds(
@@ -67,5 +69,9 @@ def simulate_seeds(
     if not numbers:
         raise ScenarioError("no seeds", key=("seeds",), allowed="at least one")
     replicas = [scenario.replace({"seed": seed}) for seed in numbers]
+    if len(replicas) > 1:
+        # Trees of source are made here, once: other threads make some too (NumPy reads headers with ast.literal_eval), and
+        # Python 3.11 mixes up those of several threads.
+        choose(engine, World.build(replicas[0]))
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
         return list(pool.map(lambda replica: simulate(replica, engine=engine), replicas))

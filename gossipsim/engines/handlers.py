@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from gossipsim.engines import pieces
-from gossipsim.engines.lowering import CONTEXT, STACK, Lowered
+from gossipsim.engines.lowering import CONTEXT, STACK, Lowered, kept
 from gossipsim.engines.network_handlers import arrives, on_other
 from gossipsim.engines.text import function, indented
 
-_KEPT = 512
-_TEXTS: dict[Hashable, str] = {}
 
-
+@kept
 def source(lowered: Lowered) -> str:
-    """Return the text of the module with the handlers that a method needs; that of recent ones is kept, for many short runs."""
-    key = lowered.key
-    if key not in _TEXTS:
-        if len(_TEXTS) >= _KEPT:
-            _TEXTS.clear()
-        _TEXTS[key] = _written(lowered)
-    return _TEXTS[key]
-
-
-def _written(lowered: Lowered) -> str:
+    """Return the text of the module with the handlers that a method needs."""
     parts = [lowered.verbs(), on_measure(lowered)]
     if lowered.networked:
         parts.append(on_other(lowered))

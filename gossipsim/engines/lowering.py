@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from gossipsim.engines.text import global_name, size_of, types_of
@@ -42,6 +43,8 @@ VERBS = {"query": 4, "step": 4, "message": 5, "sent": 5, "receive": 6}
 
 STACK = 512
 """Vectors up to this length live on the stack of a handler, where the compiler can keep short ones in registers."""
+
+_TEXTS = 512
 
 _HEADER = """\
 import math
@@ -275,3 +278,19 @@ def _gathering(receive: Kernel) -> Kernel:
     tree.args.args.append(ast.arg("senders"))
     changed.tree = ast.fix_missing_locations(tree)
     return changed
+
+
+def kept(write: Callable[[Lowered], str]) -> Callable[[Lowered], str]:
+    """Let a writer of modules keep the texts of recent ones: many short runs share one, and lift no verb again."""
+    texts: dict[Hashable, str] = {}
+
+    @wraps(write)
+    def source(lowered: Lowered) -> str:
+        key = lowered.key
+        if key not in texts:
+            if len(texts) >= _TEXTS:
+                texts.clear()
+            texts[key] = write(lowered)
+        return texts[key]
+
+    return source

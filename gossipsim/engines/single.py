@@ -9,11 +9,12 @@ import numpy as np
 from gossipsim.engines import pieces
 from gossipsim.engines.base import whole_numbers
 from gossipsim.engines.handlers import on_measure
-from gossipsim.engines.lowering import CONTEXT, Lowered
+from gossipsim.engines.lowering import CONTEXT, Lowered, kept
 from gossipsim.engines.network_handlers import as_if_now
 from gossipsim.engines.text import function, types_of
 
 
+@kept
 def source(lowered: Lowered) -> str:
     """Return the text of the module; a message lies in box number `box` of the memory for letters."""
     node = [*pieces.open_rows(lowered, "PFQCS"), pieces.node("node", "i")]
