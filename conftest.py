@@ -8,8 +8,13 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
 
+LONG = {"test_store", "test_sweep", "test_sweep_evidence", "test_notebooks"}
+"""Files with single tests that take a minute: they begin first, so that no core waits for the last of them."""
+
+
 def pytest_collection_modifyitems(items):
-    """Without the compiler, leave out the tests that compare with compiled code."""
+    """Begin with the longest tests; without the compiler, leave out those that compare with compiled code."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
     if os.environ.get("NUMBA_DISABLE_JIT", "0") not in {"", "0"}:
         for item in items:
             if item.get_closest_marker("needs_compiler"):

@@ -42,7 +42,6 @@ def blocks(page):
 @pytest.fixture
 def site(monkeypatch):
     """The modules that make the site."""
-    pytest.importorskip("mkdocs")
     monkeypatch.syspath_prepend(str(DOCS))
     import make_site
 
@@ -185,7 +184,6 @@ def test_formulas_become_mathml(site):
 
 @pytest.mark.slow
 def test_the_site_is_built_without_warnings_and_needs_no_network(tmp_path):
-    pytest.importorskip("mkdocs")
     options = ["--strict", "--config-file", str(ROOT / "mkdocs.yml"), "--site-dir", str(tmp_path)]
     build = [sys.executable, "-m", "mkdocs", "build", *options]
     quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}

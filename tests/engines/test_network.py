@@ -134,8 +134,9 @@ def test_compressed_messages_pass_narrow_links_sooner(fleet):
     ("method", "n", "compressor", "transfer"),
     [
         ("choco_gossip", 9, {"name": "top_k", "k": 2}, 4 * 2 * 34 / 300 + 2 * 34 / 100),
-        ("choco_gossip", 9, {"name": "qsgd", "levels": 1}, 4 * 38 / 300 + 38 / 100),
-        ("ef21", 5, {"name": "top_k", "k": 1}, 4 * 96 / 300 + 96 / 100),  # its server compresses nothing
+        pytest.param("choco_gossip", 9, {"name": "qsgd", "levels": 1}, 4 * 38 / 300 + 38 / 100, marks=pytest.mark.slow),
+        # its server compresses nothing
+        pytest.param("ef21", 5, {"name": "top_k", "k": 1}, 4 * 96 / 300 + 96 / 100, marks=pytest.mark.slow),
     ],
 )
 def test_a_round_takes_as_long_as_its_messages_have_bits(method, n, compressor, transfer):

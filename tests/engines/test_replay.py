@@ -37,7 +37,7 @@ def scenario(case, folder, *, rounded=True, **run):
     )
 
 
-@pytest.mark.parametrize("engine", ["compiled", "processes"])
+@pytest.mark.parametrize("engine", ["compiled", pytest.param("processes", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", ["dadao_case01", pytest.param("dadao_case03", marks=pytest.mark.slow)])
 def test_every_checkpoint_is_reproduced(case, engine, tmp_path):
     a = np.load(DATA / f"{case}.npz")

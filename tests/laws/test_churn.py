@@ -138,7 +138,7 @@ def test_a_scenario_is_written_back_as_it_was_read(churn):
 
 
 @pytest.mark.needs_compiler
-@pytest.mark.parametrize("state", ["kept", "lost", "neighbour"])
+@pytest.mark.parametrize("state", ["kept", *(pytest.param(s, marks=pytest.mark.slow) for s in ("lost", "neighbour"))])
 def test_engines_agree_on_recorded_sessions(churn, state):
     given = scenario(churn(repeat=True, state=state), wire={"latency": 0.2, "exchange": "handshake"})
     fast, plain = (gs.simulate(given, engine=engine) for engine in ("compiled", "processes"))

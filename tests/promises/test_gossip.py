@@ -33,7 +33,7 @@ def final_states(s, seeds, at):
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
-@pytest.mark.parametrize("seeds", [150, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [150, pytest.param(1500, marks=pytest.mark.slow)])
 def test_the_mean_follows_the_exponential_of_the_laplacian(graph, seeds, tmp_path):
     s = scenario(GRAPHS[graph])
     n = s.topology.build().n
