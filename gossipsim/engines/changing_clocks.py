@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -19,7 +20,33 @@ _KEPT = 64
 """Graphs whose tables for drawing edges are kept."""
 
 
-class ChangingClocks:
+class _InTurn(ABC):
+    """A source whose events are made one portion after the other; an empty portion is the end."""
+
+    given: int
+    ready: Events
+
+    @abstractmethod
+    def _rewind(self) -> None:
+        """Go back to time 0, with nothing given and nothing ready."""
+
+    @abstractmethod
+    def _more(self) -> Events:
+        """Return the next portion."""
+
+    def block(self, first: int, clock: float) -> Events:
+        """Return the events from number `first` on that are at hand; to go back is to start again from time 0."""
+        if first < self.given:
+            self._rewind()
+        while self.given + len(self.ready.t) <= first:
+            self.given += len(self.ready.t)
+            self.ready = self._more()
+            if not len(self.ready.t):
+                return _NONE
+        return self.ready.part(first - self.given, len(self.ready.t))
+
+
+class ChangingClocks(_InTurn):
     """Poisson clocks whose rates change from epoch to epoch.
 
     The clocks are memoryless: at the end of an epoch the gap under way is thrown away, and the next one is drawn with the
@@ -46,17 +73,6 @@ class ChangingClocks:
         self.given, self.ready = 0, _NONE
         self.epoch, self.drawn, self.now = 0, 0, 0.0
 
-    def block(self, first: int, clock: float) -> Events:
-        """Return the events from number `first` on that are at hand; to go back is to start again from time 0."""
-        if first < self.given:
-            self._rewind()
-        while self.given + len(self.ready.t) <= first:
-            self.given += len(self.ready.t)
-            self.ready = self._more()
-            if not len(self.ready.t):
-                return _NONE
-        return self.ready.part(first - self.given, len(self.ready.t))
-
     def _more(self) -> Events:
         """Return the events of some epochs."""
         found: list[Events] = []
@@ -78,7 +94,7 @@ class ChangingClocks:
         return Events(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 
-class Merged:
+class Merged(_InTurn):
     """The events of two independent sources in order of time; at the same time those of the first come first."""
 
     def __init__(self, one: Callable[[], Source], other: Callable[[], Source]) -> None:
@@ -90,17 +106,6 @@ class Merged:
         self.sources = [make() for make in self.make]
         self.numbers, self.clocks = [0, 0], [0.0, 0.0]
         self.waiting = [_NONE, _NONE]
-
-    def block(self, first: int, clock: float) -> Events:
-        """Return the events from number `first` on that are at hand; to go back is to start again from time 0."""
-        if first < self.given:
-            self._rewind()
-        while self.given + len(self.ready.t) <= first:
-            self.given += len(self.ready.t)
-            self.ready = self._more()
-            if not len(self.ready.t):
-                return _NONE
-        return self.ready.part(first - self.given, len(self.ready.t))
 
     def _more(self) -> Events:
         """Return all events up to the last time that both sources have reached."""
