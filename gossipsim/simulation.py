@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -23,6 +20,7 @@ from gossipsim.document import Document
 from gossipsim.engines.base import SIMPLE, Engine, Records, choose
 from gossipsim.engines.events import COUNTED
 from gossipsim.errors import Diverged, Interrupted, ScenarioError, nearest
+from gossipsim.interrupts import noted
 from gossipsim.metrics import Metric, View
 from gossipsim.scenario import Scenario
 from gossipsim.schedule import Schedule
@@ -94,7 +92,7 @@ def simulate(
         raise (document.locate(fault) if document is not None else fault) from None
     recorder = _Recorder(world)
     say(None, "compiling")
-    with _interrupts() as interrupted:
+    with noted() as interrupted:
         runner = choose(engine, world)
         ready = time.perf_counter()
         status, extra = _loop(world, runner, recorder, say, interrupted)
@@ -189,26 +187,6 @@ class _Pause:
         state, seconds = engine.state, max(self.told - self.began, 1e-3)
         text = f"t = {state.now:.4g}, {state.counts.events:,} events, {state.counts.events / seconds:.2g} events/s"
         self.say(self.schedule.fraction(state.now, state.counts), text)
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[bool]]:
-    """Turn the first Ctrl-C into a flag, so that a run stops between events; the second one acts at once."""
-    flag = [False]
-    if threading.current_thread() is not threading.main_thread():
-        yield flag
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def note(number: int, frame: Any) -> None:
-        flag[0] = True
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield flag
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class _Recorder:

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, nearest, shown
+from gossipsim.interrupts import put_off
 from gossipsim.simulation import simulate
 from gossipsim.store import Outcome
 from gossipsim.sweep_content import sources_digest
@@ -254,8 +255,13 @@ class Processes:
         )
 
     def submit(self, work: Work, runs: Sequence[Run]) -> Any:
-        """Begin a batch."""
-        return self._pool.submit(work, runs)
+        """Begin a batch, and wait until it is on its way: loky fails aloud when it is closed before that."""
+        with put_off():
+            future = self._pool.submit(work, runs)
+            deadline = time.monotonic() + 10.0
+            while not (future.running() or future.done()) and time.monotonic() < deadline:
+                time.sleep(0.0005)
+        return future
 
     def first(self, futures: Sequence[Any]) -> list[Any]:
         """Wait for a batch."""
