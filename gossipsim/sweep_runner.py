@@ -245,8 +245,12 @@ class Processes:
         self._begin()
 
     def _begin(self) -> None:
+        from multiprocessing import resource_tracker
+
         from joblib.externals.loky import ProcessPoolExecutor
 
+        # It lets SIGINT through when it begins, and would do so while workers begin, which are to inherit that it is held.
+        resource_tracker.ensure_running()
         self._pool: Any = ProcessPoolExecutor(
             self.size,
             initializer=_begin_worker,

@@ -17,7 +17,7 @@ from gossipsim.graph import Graph
 from gossipsim.methods.base import Method
 from gossipsim.mixing import Mixing, mixing_weights
 from gossipsim.pace import expected_rates, tempo
-from gossipsim.problems.base import Objective
+from gossipsim.problems.base import Objective, Oracle
 from gossipsim.problems.optimum import Optimum
 from gossipsim.recording import read_events
 from gossipsim.rows import layout, zeros
@@ -187,6 +187,17 @@ class World:
         """Node i owns the samples `first_sample[i]` to `first_sample[i + 1] - 1`; a server none; `(n + 1,)`."""
         first = self.objective.first
         return np.concatenate([[0], first]) if self.method.server else first
+
+    @cached_property
+    def gradients(self) -> Oracle:
+        """What the nodes compute gradients with; a server has no rows."""
+        whole = (
+            self.scenario.sampling.batch is None
+            and self.method.oracle == "gradient"
+            and self.method.computes != "never"
+        )
+        found = self.objective.full_oracle if whole else self.objective.sampled_oracle
+        return replace(found, first=np.concatenate([[0], found.first])) if self.method.server else found
 
     @cached_property
     def inverse_rows(self) -> tuple[Any, NDArray[np.int64]]:

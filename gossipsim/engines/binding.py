@@ -34,6 +34,7 @@ class Binding:
         objective, graph, method = world.objective, world.graph, world.method
         linked = lowered.uses_links
         self.nodes, self.links = world.start(linked)
+        self.gradients = world.gradients
         self.moment = Moment(world, self.links)
         boxes = len(graph.nbr) if lowered.per_link else graph.n
         self.letters = zeros(method.letter(), objective.dim, max(2, boxes if method.talks == "round" else 2))
@@ -47,7 +48,7 @@ class Binding:
         self.gathered = np.zeros((2, graph.n), dtype=np.int64)
         batch = world.scenario.sampling.batch or 0
         scratch = np.zeros((batch_offset(lowered) + batch * lowered.size("SAMPLE")) // 8 + 8)
-        rows, first = world.inverse_rows if method.oracle != "gradient" else (objective.samples, np.zeros(1))
+        rows, first = world.inverse_rows if method.oracle != "gradient" else (self.gradients.rows, np.zeros(1))
         nothing = np.zeros((1, 2))
         parts: dict[str, Any] = {
             "nodes": self.nodes,
@@ -57,8 +58,8 @@ class Binding:
             "p": constants_row(world.constants),
             "flow": constants_row(flow.constants if flow else {}),
             "q": constants_row(objective.constants),
-            "samples": objective.samples,
-            "first_sample": world.first_sample,
+            "samples": self.gradients.rows,
+            "first_sample": self.gradients.first,
             "scratch": scratch,
             "tally": self.tally,
             "letters": self.letters,

@@ -48,7 +48,7 @@ class Compiled(Engine):
         self.handlers = compile_module("handlers", world, handlers.source(self.binding.lowered))
         self.state = State(self.binding.nodes, self.binding.links, Counts())
         self.tape = Tape(world.events())
-        rows, samples = self.state.nodes, world.objective.samples
+        rows, samples = self.state.nodes, world.gradients.rows
         ahead = _AHEAD if rows.nbytes + samples.nbytes > _CACHE else 0
         bits = 0 if world.scenario.compressor is not None else world.message_bits
         self.memory = np.array(
@@ -177,7 +177,7 @@ class Compiled(Engine):
         self.memory[7] = _NO_LIMIT if limits.bits == inf else limits.bits - self.state.counts.bits
         passed = driver().walk(
             code.on_gradient.address, code.on_exchange.address, self.on_other, code.on_measure.address, self.binding.address,
-            self.memory, self.binding.tally, self.world.first_sample, *events, marks, times, goal, self.points, target,
+            self.memory, self.binding.tally, self.binding.gradients.first, *events, marks, times, goal, self.points, target,
             values, done,
         )  # fmt: skip
         early = passed > 0 and not goal < values[passed - 1, 0] < inf

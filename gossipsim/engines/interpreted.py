@@ -65,11 +65,12 @@ class InterpretedVerbs:
             self._resolvent(i, self.point, rho, self.g)
         else:
             sampling = world.scenario.sampling
-            rows = self.objective.samples[world.first_sample[i] : world.first_sample[i + 1]]
+            found = world.gradients
+            rows = found.rows[found.first[i] : found.first[i + 1]]
             if sampling.batch is not None:
                 draw = draw_at(world.seed, Purpose.SAMPLE, i, int(node.draws))
                 rows = rows[[int(uniform(draw, b) * len(rows)) for b in range(sampling.batch)]]
-            self.objective.problem.gradient(self.q, rows, self.point, self.g)
+            found.kernel(self.q, rows, self.point, self.g)
             if sampling.noise > 0.0:
                 draw = draw_at(world.seed, Purpose.NOISE, i, int(node.draws))
                 for k in range(len(self.g)):

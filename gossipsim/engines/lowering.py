@@ -75,6 +75,7 @@ class Lowered:
 
     method: Any
     problem: Any
+    gradient: Kernel
     compressor: Any
     dim: int
     layouts: dict[str, Fields]
@@ -99,7 +100,7 @@ class Lowered:
             "Q": dict.fromkeys(world.objective.constants or ["none"], "scalar"),
             "C": dict.fromkeys(world.compressor_constants or ["none"], "scalar"),
             "S": SETTINGS,
-            "SAMPLE": problem.sample,
+            "SAMPLE": world.gradients.fields,
             "INVERSE": problem.inverse_sample or problem.sample,
         }
         sampling = world.scenario.sampling
@@ -108,6 +109,7 @@ class Lowered:
         found = cls(
             method,
             problem,
+            world.gradients.kernel,
             compressor,
             world.objective.dim,
             layouts,
@@ -123,11 +125,11 @@ class Lowered:
 
     def verb(self, name: str) -> Kernel | None:
         """Return the kernel called `name` of the method, the problem or the compressor, or None."""
-        owner = {"gradient": self.problem, "resolvent": self.problem, "compress": self.compressor}.get(
-            name, self.method
-        )
+        if name == "gradient":
+            return self.gradient
         if name == "resolvent" and self.method.oracle == "gradient":
             return None
+        owner = {"resolvent": self.problem, "compress": self.compressor}.get(name, self.method)
         found = getattr(owner, name, None)
         return found if isinstance(found, Kernel) else None
 

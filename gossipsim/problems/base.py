@@ -40,6 +40,10 @@ class Problem(Component, kind="problem"):
     inverse_sample: ClassVar[dict[str, str] | None] = None
     """Fields of the rows that `resolvent` reads; None: those of the samples."""
     gradient: ClassVar[Kernel]
+    condensed_sample: ClassVar[dict[str, str] | None] = None
+    """Fields of the rows that `condensed_gradient` reads."""
+    condensed_gradient: ClassVar[Kernel | None] = None
+    """`condensed_gradient(q, rows, x, out)` writes grad f_i(x) from the rows of `condense`; None: there is no such way."""
     resolvent: ClassVar[Kernel | None] = None
     """`resolvent(q, rows, y, rho, out)` writes argmin_x f_i(x) - y . x + (rho / 2) |x|^2: grad f_i^*(y) for rho = 0, and
     the proximal point of v with step 1 / rho for y = rho v."""
@@ -50,6 +54,10 @@ class Problem(Component, kind="problem"):
 
     def prepare(self, objective: Objective) -> Any:
         """Return what the oracles below compute once and keep in `objective.prepared`."""
+        return None
+
+    def condense(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]] | None:
+        """Return rows that give the same gradients as all samples with less work, and where each node's start, `(n + 1,)`."""
         return None
 
     def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
@@ -99,6 +107,28 @@ class Problem(Component, kind="problem"):
     def local_hessians(self, objective: Objective, X: Vector, nodes: NDArray[np.int64]) -> Vector:
         """Return the Hessians of f_i at X_i for the given nodes, `(k, d, d)`; `X` is `(k, d)`."""
         return np.stack([self.hessian(objective.part(np.array([i])), x) for i, x in zip(nodes, X, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class Oracle:
+    """A kernel that computes the gradient of a node, and what it reads.
+
+    Attributes
+    ----------
+    kernel : Kernel
+        `kernel(q, rows, x, out)`.
+    fields : dict
+        Fields of the rows.
+    rows : recarray
+        Rows of all nodes, node after node.
+    first : (n + 1,) int64
+        Node i owns the rows `first[i]` to `first[i + 1] - 1`.
+    """
+
+    kernel: Kernel
+    fields: dict[str, str]
+    rows: Rows
+    first: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +197,23 @@ class Objective:
     def prepared(self) -> Any:
         """What the problem computes once."""
         return self.problem.prepare(self)
+
+    @cached_property
+    def full_oracle(self) -> Oracle:
+        """What gradients over all samples are computed with."""
+        kernel, fields, found = (
+            self.problem.condensed_gradient,
+            self.problem.condensed_sample,
+            self.problem.condense(self),
+        )
+        if kernel is None or fields is None or found is None:
+            return self.sampled_oracle
+        return Oracle(kernel, fields, *found)
+
+    @property
+    def sampled_oracle(self) -> Oracle:
+        """What gradients over some of the samples are computed with."""
+        return Oracle(self.problem.gradient, self.problem.sample, self.samples, self.first)
 
     @cached_property
     def inverse(self) -> tuple[Rows, NDArray[np.int64]]:

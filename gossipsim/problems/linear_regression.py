@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gossipsim.component import NonNegative
 from gossipsim.kernels import dot, kernel
 from gossipsim.problems import spectra
+from gossipsim.problems.affine import AFFINE_SAMPLE, affine_gradient, affine_rows
 from gossipsim.problems.base import Objective, Rows, Vector
 from gossipsim.problems.inverse import EIGEN_SAMPLE, eigen_rows, through_eigenvectors
 from gossipsim.problems.regression import Regression
@@ -40,6 +41,8 @@ class LinearRegression(Regression, name="linear_regression"):
     """
 
     quadratic: ClassVar[bool] = True
+    condensed_sample = AFFINE_SAMPLE
+    condensed_gradient = affine_gradient
     inverse_sample = EIGEN_SAMPLE
     resolvent = through_eigenvectors
     steepest = 2.0
@@ -56,15 +59,20 @@ class LinearRegression(Regression, name="linear_regression"):
             r = 2.0 / len(samples) * (dot(row.a, x) - row.b)
             out[:] = out + r * row.a
 
+    def condense(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]] | None:
+        """Return the normal equations when they have fewer rows than the samples."""
+        if len(objective.samples) <= objective.n * objective.dim:
+            return None
+        return affine_rows(*self.normal_equations(objective))
+
     def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
-        """Return the eigenvectors of H_i = (2/m_i) A_i^T A_i + l2 I."""
-        n, d = objective.n, objective.dim
-        H, b = np.empty((n, d, d)), np.empty((n, d))
-        for i in range(n):
-            shard = objective.shard(i)
-            H[i] = 2.0 / len(shard) * (shard["a"].T @ shard["a"]) + self.l2 * np.eye(d)
-            b[i] = 2.0 / len(shard) * (shard["a"].T @ shard["b"])
-        return eigen_rows(H, b)
+        """Return the eigenvectors of the H_i."""
+        return eigen_rows(*self.normal_equations(objective))
+
+    def normal_equations(self, objective: Objective) -> tuple[Vector, Vector]:
+        """Return H_i = (2/m_i) A_i^T A_i + l2 I and (2/m_i) A_i^T b_i, `(n, d, d)` and `(n, d)`: grad f_i(x) = H_i x - b_i."""
+        grams, moments = spectra.normal_equations(objective.samples["a"], objective.samples["b"], objective.first)
+        return 2.0 * grams + self.l2 * np.eye(objective.dim), 2.0 * moments
 
     def loss(self, z: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """Return (z - b)^2."""

@@ -1,6 +1,4 @@
 """Quadratic problems with chosen eigenvalues, or with matrices from a file."""
-# A kernel's first argument is a record of constants, and its body is for the compiler, not for the type checker.
-# mypy: allow-untyped-defs, no-check-untyped-defs
 
 from __future__ import annotations
 
@@ -11,8 +9,8 @@ from numpy.typing import NDArray
 
 from gossipsim.component import Dimension, InputFile, NonNegative, Positive, Seed
 from gossipsim.errors import ScenarioError
-from gossipsim.kernels import dot, kernel
-from gossipsim.problems.base import Objective, Problem, Rows, Vector, fits, rows
+from gossipsim.problems.affine import AFFINE_SAMPLE, affine_gradient, affine_rows
+from gossipsim.problems.base import Objective, Problem, Rows, Vector, fits
 from gossipsim.problems.inverse import EIGEN_SAMPLE, eigen_rows, through_eigenvectors
 from gossipsim.stream import generator
 
@@ -49,9 +47,10 @@ class Quadratic(Problem, name="quadratic"):
     (10.0, 1.0, (10, 2))
     """
 
-    sample: ClassVar[dict[str, str]] = {"a": "vector", "b": "scalar"}
+    sample: ClassVar[dict[str, str]] = AFFINE_SAMPLE
     quadratic: ClassVar[bool] = True
     inverse_sample = EIGEN_SAMPLE
+    gradient = affine_gradient
     resolvent = through_eigenvectors
 
     dim: Dimension | None = None
@@ -60,12 +59,6 @@ class Quadratic(Problem, name="quadratic"):
     spread: NonNegative = 1.0
     file: InputFile | None = None
     data_seed: Seed | None = None
-
-    @kernel
-    def gradient(q, samples, x, out):
-        """Write H_i x - b_i to `out`; row j holds row j of H_i and entry j of b_i."""
-        for j in range(len(samples)):
-            out[j] = dot(samples[j].a, x) - samples[j].b
 
     def build(self, n: int, seed: int) -> Objective:
         """Return the objective of `n` nodes; `samples` holds the n d rows of all H_i."""
@@ -76,9 +69,8 @@ class Quadratic(Problem, name="quadratic"):
             low, high = np.maximum(w[:, 0], 0.0), w[:, -1]
         else:
             H, b, low, high = self._draw(n, seed)
-        d = H.shape[1]
-        first = np.arange(n + 1, dtype=np.int64) * d
-        return Objective(self, d, rows(H.reshape(-1, d), b.reshape(-1)), first, {}, high, low)
+        samples, first = affine_rows(H, b)
+        return Objective(self, H.shape[1], samples, first, {}, high, low)
 
     def _draw(self, n: int, seed: int) -> tuple[Vector, Vector, Vector, Vector]:
         if self.dim is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 Vector = NDArray[np.float64]
 Shards = NDArray[np.int64]
@@ -13,6 +15,8 @@ Shards = NDArray[np.int64]
 EXACT = 2000
 """Largest order of a Gram matrix whose eigenvalues are all computed."""
 BATCH = 4_000_000
+_SERIAL = 100_000
+"""Work of a matrix product that no library spreads over threads."""
 
 
 def extremes(A: Vector, first: Shards, lowest: bool = True) -> tuple[Vector, Vector]:
@@ -68,6 +72,27 @@ def hessians(A: Vector, first: Shards, nodes: Shards, weights: Vector) -> Vector
         scaled = block * gather(weights[:, None], first, nodes[places], m)
         out[places] = np.swapaxes(block, 1, 2) @ scaled
     return out
+
+
+def normal_equations(A: Vector, b: Vector, first: Shards) -> tuple[Vector, Vector]:
+    """Return (1/m_i) A_i^T A_i and (1/m_i) A_i^T b_i for all shards, `(n, d, d)` and `(n, d)`.
+
+    Examples
+    --------
+    >>> grams, moments = normal_equations(np.diag([2.0, 4.0]), np.array([1.0, 3.0]), np.array([0, 2]))
+    >>> grams.tolist(), moments.tolist()
+    ([[[2.0, 0.0], [0.0, 8.0]]], [[1.0, 6.0]])
+    """
+    n, d = len(first) - 1, A.shape[1]
+    grams, moments = np.empty((n, d, d)), np.empty((n, d))
+    # With several threads the order of sums, and so the last bits of gradients, would depend on the machine.
+    with threadpool_limits(1) if len(A) * d * d > _SERIAL else nullcontext():
+        for nodes, m in batches(first, d):
+            block = gather(A, first, nodes, m)
+            turned = np.swapaxes(block, 1, 2)
+            grams[nodes] = turned @ block / m
+            moments[nodes] = (turned @ gather(b[:, None], first, nodes, m))[:, :, 0] / m
+    return grams, moments
 
 
 def batches(first: Shards, d: int, nodes: Shards | None = None) -> Iterator[tuple[Shards, int]]:

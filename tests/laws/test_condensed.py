@@ -1,0 +1,84 @@
+"""Least squares with more samples than dimensions: gradients come from the normal equations, and are the same gradients."""
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+import gossipsim as gs
+from gossipsim.problems import Problem
+from gossipsim.problems.affine import affine_gradient
+from gossipsim.problems.linear_regression import LinearRegression
+
+
+def objective(samples, dim, n=5, seed=1, l2=0.25):
+    synthetic = {"samples": samples, "dim": dim}
+    return Problem.parse({"name": "linear_regression", "l2": l2, "synthetic": synthetic}).build(n, seed)
+
+
+@given(samples=st.integers(1, 12), dim=st.integers(1, 6), n=st.integers(1, 5), seed=st.integers(0, 99))
+def test_both_oracles_give_the_gradient(samples, dim, n, seed):
+    f = objective(samples, dim, n, seed)
+    X = np.random.default_rng(seed).standard_normal((n, dim))
+    found, expected = np.empty((n, dim)), f.local_gradients(X)
+    for oracle in (f.full_oracle, f.sampled_oracle):
+        for i in range(n):
+            oracle.kernel(f.record, oracle.rows[oracle.first[i] : oracle.first[i + 1]], X[i], found[i])
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
+    assert (f.full_oracle.kernel is affine_gradient) == (samples > dim)
+    assert f.full_oracle.rows.nbytes <= f.samples.nbytes
+
+
+def test_shards_of_different_sizes():
+    f = Problem.parse(
+        {"name": "linear_regression", "dataset": "diabetes", "partition": {"name": "dirichlet", "alpha": 0.5}}
+    )
+    f = f.build(6, 2)
+    assert len(set(f.counts.tolist())) > 1
+    H, b = LinearRegression.normal_equations(f.problem, f)
+    X = np.random.default_rng(3).standard_normal((6, f.dim))
+    np.testing.assert_allclose(np.einsum("nij,nj->ni", H, X) - b, f.local_gradients(X), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("settings", "condensed"),
+    [
+        ({}, True),
+        ({"sampling": {"batch": 2}}, False),
+        ({"sampling": {"noise": 0.1}}, True),
+        ({"method": "gossip"}, False),
+        ({"method": "msda"}, False),
+    ],
+    ids=["full", "minibatch", "noise", "no gradients", "conjugate"],
+)
+def test_who_reads_the_samples(settings, condensed):
+    synthetic = {"samples": 9, "dim": 2}
+    world = gs.World.build(
+        gs.Scenario.parse(
+            {
+                "topology": {"name": "cycle", "n": 4},
+                "problem": {"name": "linear_regression", "l2": 0.5, "synthetic": synthetic},
+                "method": "d_psgd",
+                "run": {"time": 1},
+            }
+            | settings
+        )
+    )
+    assert (world.gradients.kernel is affine_gradient) == condensed
+    assert len(world.gradients.rows) == (8 if condensed else 36)
+
+
+def test_a_server_has_no_rows():
+    synthetic = {"samples": 5, "dim": 2}
+    world = gs.World.build(
+        gs.Scenario.parse(
+            {
+                "topology": {"name": "star", "n": 4},
+                "problem": {"name": "linear_regression", "l2": 0.1, "synthetic": synthetic},
+                "method": "ef21",
+                "compressor": {"name": "top_k", "k": 1},
+                "run": {"rounds": 3},
+            }
+        )
+    )
+    assert world.gradients.first.tolist() == [0, 0, 2, 4, 6]
