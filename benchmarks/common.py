@@ -43,7 +43,7 @@ class Engine:
 
     def __init__(self, built, name="compiled", every=None):
         self.engine = choose(name, built)
-        self.engine.consensus = False
+        self.engine.wants = 1
         self.every = every or built.graph.n
         self.target = np.zeros(built.objective.dim)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import networkx
     from scipy.sparse import csr_array
 
+    from gossipsim.spectral import Spectrum
+
 NODE_LIMIT = 10_000_000
 EDGE_LIMIT = 50_000_000
 
@@ -221,6 +223,11 @@ class Graph:
         source = np.concatenate([self.edges[:, 0], self.edges[:, 1]])
         target = np.concatenate([self.edges[:, 1], self.edges[:, 0]])
         return np.argsort(source * self.n + target, kind="stable"), target
+
+    @cached_property
+    def spectra(self) -> dict[bytes, Spectrum]:
+        """Spectra for some rates that were asked for before, as `gossipsim.spectral.spectrum` keeps them."""
+        return {}
 
     @cached_property
     def degree(self) -> Integers:

@@ -68,26 +68,40 @@ class Consensus(Metric, name="consensus"):
         return mean_square(view.primal, view.primal.mean(axis=0))
 
 
-class Gap(Metric, name="gap"):
+class OfMean(Metric):
+    """A number that depends on the mean of the nodes' points only, so that an engine need not stop for every record."""
+
+    @staticmethod
+    def of_means(objective: Any, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values `(k,)` at mean points `(k, d)`."""
+        raise NotImplementedError
+
+    @classmethod
+    def measure(cls, view: View) -> float:
+        """Return the value."""
+        return float(cls.of_means(view.objective, view.primal.mean(axis=0)[None])[0])
+
+
+class Gap(OfMean, name="gap"):
     """Suboptimality of the mean, f(xbar) - f(x*)."""
 
     label = r"gap  $f(\bar x) - f(x^\star)$"
 
     @staticmethod
-    def measure(view: View) -> float:
-        """Return f(xbar) - f(x*)."""
-        return float(view.objective.value(view.primal.mean(axis=0)) - view.objective.optimum.value)
+    def of_means(objective: Any, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return f(xbar) - f(x*) for `means` `(k, d)`."""
+        return np.asarray(objective.gaps(means))
 
 
-class GradientNorm(Metric, name="gradient_norm"):
+class GradientNorm(OfMean, name="gradient_norm"):
     """Norm of the gradient at the mean, |grad f(xbar)|."""
 
     label = r"gradient norm  $\|\nabla f(\bar x)\|$"
 
     @staticmethod
-    def measure(view: View) -> float:
-        """Return |grad f(xbar)|."""
-        return float(np.linalg.norm(view.objective.gradient(view.primal.mean(axis=0))))
+    def of_means(objective: Any, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return |grad f(xbar)| for `means` `(k, d)`."""
+        return np.array([np.linalg.norm(objective.gradient(mean)) for mean in means])
 
 
 _CHUNK = 65536

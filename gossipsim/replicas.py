@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from gossipsim.engines.base import choose
 from gossipsim.errors import ScenarioError
 from gossipsim.scenario import Scenario
-from gossipsim.simulation import simulate
+from gossipsim.simulation import check_engine, simulate_world
 from gossipsim.trace import Trace
 from gossipsim.world import World
 
@@ -23,7 +24,7 @@ def simulate_seeds(
     engine: str = "auto",
     workers: int | None = None,
 ) -> list[Trace]:
-    """Run one scenario with several seeds, in threads that share one compiled engine.
+    """Run one scenario with several seeds, in threads that share one compiled engine and one graph.
 
     Machine code runs without Python's global lock, so that every core walks its own replica; a replica's bytes are those of
     the same seed run alone.
@@ -69,9 +70,16 @@ def simulate_seeds(
     if not numbers:
         raise ScenarioError("no seeds", key=("seeds",), allowed="at least one")
     replicas = [scenario.replace({"seed": seed}) for seed in numbers]
+    check_engine(engine)
+    first = World.build(replicas[0])
     if len(replicas) > 1:
         # Trees of source are made here, once: other threads make some too (NumPy reads headers with ast.literal_eval), and
         # Python 3.11 mixes up those of several threads.
-        choose(engine, World.build(replicas[0]))
+        choose(engine, first)
+
+    def run(replica: Scenario) -> Trace:
+        began = time.perf_counter()
+        return simulate_world(World.build(replica, like=first), engine, began=began)
+
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-        return list(pool.map(lambda replica: simulate(replica, engine=engine), replicas))
+        return list(pool.map(run, replicas))

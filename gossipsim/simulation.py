@@ -21,7 +21,7 @@ from gossipsim.engines.base import SIMPLE, Engine, Records, choose
 from gossipsim.engines.events import COUNTED
 from gossipsim.errors import Diverged, Interrupted, ScenarioError, nearest
 from gossipsim.interrupts import noted
-from gossipsim.metrics import Metric, View
+from gossipsim.metrics import Metric, OfMean, View
 from gossipsim.scenario import Scenario
 from gossipsim.schedule import Schedule
 from gossipsim.trace import COUNTS, Trace
@@ -74,9 +74,7 @@ def simulate(
     >>> trace.status, bool(trace.frame().error.iloc[-1] < 1e-2 * trace.frame().error.iloc[0])
     ('finished', True)
     """
-    if engine not in ENGINES:
-        raise ScenarioError(f"unknown engine {engine!r}", key=("engine",), allowed=", ".join(ENGINES),
-                            hint=nearest(engine, ENGINES))  # fmt: skip
+    check_engine(engine)
     document = Document.load(scenario) if isinstance(scenario, str | Path) else None
     if document is not None:
         scenario = Scenario.from_document(document)
@@ -90,6 +88,25 @@ def simulate(
         _ = world.optimum  # what has none is bad input, told before anything is compiled
     except ScenarioError as fault:
         raise (document.locate(fault) if document is not None else fault) from None
+    return simulate_world(world, engine, say, began)
+
+
+def check_engine(name: str) -> None:
+    """Refuse an engine that does not exist."""
+    if name not in ENGINES:
+        allowed = ", ".join(ENGINES)
+        raise ScenarioError(f"unknown engine {name!r}", key=("engine",), allowed=allowed, hint=nearest(name, ENGINES))
+
+
+def simulate_world(
+    world: World,
+    engine: str = "auto",
+    say: Progress = lambda fraction, text: None,
+    began: float | None = None,
+) -> Trace:
+    """Run a world that is built already, which began to be prepared at `began` (`time.perf_counter`)."""
+    began = time.perf_counter() if began is None else began
+    _ = world.optimum
     recorder = _Recorder(world)
     say(None, "compiling")
     with noted() as interrupted:
@@ -110,7 +127,7 @@ def _loop(
     schedule = Schedule(world)
     axis = "until" if schedule.places_in_time else schedule.axis
     goal = world.scenario.run.error or -inf
-    engine.consensus = "consensus" in recorder.names
+    engine.wants = recorder.wants
     recorder.record(engine, 0.0)
     pause = _Pause(schedule, say, interrupted)
     at_once = _EVENTS_AT_ONCE
@@ -197,7 +214,9 @@ class _Recorder:
         self.names = list(dict.fromkeys(world.scenario.record.metrics))
         if world.scenario.run.error is not None and "error" not in self.names:
             self.names.append("error")
-        self.simple = set(self.names) <= set(SIMPLE)
+        others = [Metric.registry[name] for name in self.names if name not in SIMPLE]
+        self.simple = all(issubclass(metric, OfMean) for metric in others)
+        self.wants = 2 + world.objective.dim if others else 1 + ("consensus" in self.names)
         self.parts: list[Records] = []
         self.error = inf
         self.number = 0
@@ -212,26 +231,28 @@ class _Recorder:
             self.parts[-1] = self.parts[-1].part(slice(-1))
             self.number -= 1
         with np.errstate(all="ignore"):
-            values = np.array([engine.measure(t, self.world.target)[1:]])
-        self.add(engine, Records(np.array([t]), counts, values))
+            values = engine.measure(t, self.world.target)[1][: self.wants]
+        self.add(engine, Records(np.array([t]), counts, values[None]))
 
     def add(self, engine: Engine, records: Records) -> None:
-        """Add records; only the last may need more than the simple metrics, at the engine's present state."""
+        """Add records; only one at a time, at the engine's present state, if a metric looks at more than errors and means."""
         if len(records.time) == 0:
             return
-        columns = dict(zip(SIMPLE, records.values.T, strict=True))
-        if not self.simple:
-            with np.errstate(all="ignore"):
-                points = engine.measure(float(records.time[-1]), self.world.target)[0]
-                view = View(points, self.world.target, self.world.objective)
-                for name in self.names:
-                    if name not in SIMPLE:
-                        metric = Metric.registry[name]
-                        columns[name] = np.array([metric.measure(view)])  # type: ignore[attr-defined]
+        columns = dict(zip(SIMPLE, records.values.T, strict=False))
+        with np.errstate(all="ignore"):
+            for name in self.names:
+                if name not in SIMPLE:
+                    columns[name] = self._others(engine, Metric.registry[name], records)  # type: ignore[arg-type]
         values = np.array([columns[name] for name in self.names]).reshape(len(self.names), -1).T
         self.parts.append(Records(records.time, records.counts, values))
         self.error = float(columns["error"][-1])
         self.number += len(records.time)
+
+    def _others(self, engine: Engine, metric: type[Metric], records: Records) -> NDArray[np.float64]:
+        if issubclass(metric, OfMean):
+            return metric.of_means(self.world.objective, records.values[:, len(SIMPLE) :])
+        points = engine.measure(float(records.time[-1]), self.world.target)[0]
+        return np.array([metric.measure(View(points, self.world.target, self.world.objective))])
 
     @property
     def finite(self) -> bool:

@@ -21,6 +21,9 @@ DENSE = 1000
 RESTARTS = 200
 """Lanczos restarts before an eigenvalue is given up."""
 
+_SPECTRA, _REMEMBERED = 4, 100_000
+"""How many spectra a graph keeps, for seeds that share it, and up to how many edges it does."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spectrum:
@@ -210,7 +213,14 @@ def spectrum(graph: Graph, rates: ArrayLike | None = None) -> Spectrum:
             key=("rates",),
             allowed="rates that connect the graph",
         )
-    return Spectrum(graph, np.asarray(frozen(p)))
+    if graph.m > _REMEMBERED:
+        return Spectrum(graph, np.asarray(frozen(p)))
+    key = p.tobytes()
+    if key not in graph.spectra:
+        if len(graph.spectra) >= _SPECTRA:
+            graph.spectra.clear()
+        graph.spectra[key] = Spectrum(graph, np.asarray(frozen(p)))
+    return graph.spectra[key]
 
 
 def _centred(x: Floats) -> Floats:

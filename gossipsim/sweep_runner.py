@@ -16,10 +16,11 @@ from typing import Any, Protocol
 
 from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, nearest, shown
 from gossipsim.interrupts import put_off
-from gossipsim.simulation import simulate
+from gossipsim.simulation import simulate_world
 from gossipsim.store import Outcome
 from gossipsim.sweep_content import sources_digest
 from gossipsim.sweep_plan import Run
+from gossipsim.world import World
 
 BACKENDS = ("loky", "serial", "dask")
 SECONDS_AT_ONCE = 1.0
@@ -198,17 +199,21 @@ def run_batch(runs: Sequence[Run], engine: str, keep_final: bool = False) -> lis
     found: list[tuple[Outcome | None, float]] = []
     # With several threads the order of sums, and so the last bits of results, would depend on the machine's load.
     with threadpool_limits(1):
+        before: list[World] = []
         for run in runs:
             began = time.perf_counter()
-            found.append((_outcome(run, engine, keep_final), time.perf_counter() - began))
+            found.append((_outcome(run, engine, keep_final, before), time.perf_counter() - began))
     return found
 
 
-def _outcome(run: Run, engine: str, keep_final: bool) -> Outcome | None:
+def _outcome(run: Run, engine: str, keep_final: bool, before: list[World]) -> Outcome | None:
+    """Compute a run; `before` holds the world of the last one, whose graph is used again if it is the same."""
     if run.scenario is None:
         return Outcome("refused", run.refusal)
+    began = time.perf_counter()
     try:
-        trace = simulate(run.scenario, engine=engine)
+        before[:] = [World.build(run.scenario, like=before[0] if before else None)]
+        trace = simulate_world(before[0], engine, began=began)
     except Interrupted:
         return None
     except Refused as reason:

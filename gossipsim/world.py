@@ -63,8 +63,8 @@ class World:
     changing: Changing | None = field(default=None, repr=False)
 
     @classmethod
-    def build(cls, scenario: Scenario) -> World:
-        """Build a world.
+    def build(cls, scenario: Scenario, like: World | None = None) -> World:
+        """Build a world; of one that is `like` it, the graph and what is known about it are taken over.
 
         Raises
         ------
@@ -75,7 +75,8 @@ class World:
         """
         method = scenario.method
         with _under("topology"):
-            graph = scenario.topology.build()
+            same = like is not None and like.scenario.topology == scenario.topology
+            graph = like.graph if like is not None and same else scenario.topology.build()
         with _under("fleet"):
             scenario.fleet.calls(graph, method.computes, scenario.fleet.speeds_of(graph, scenario.seed))
         suits(scenario, graph)

@@ -33,7 +33,7 @@ SIMPLE = ("error", "consensus")
 
 
 class Records(NamedTuple):
-    """Some records: times `(R,)`, counts `(R, 7)` in the order of `COUNTED`, errors and consensus distances `(R, 2)`."""
+    """Some records: times `(R,)`, counts `(R, 7)` in the order of `COUNTED`, and what was measured, `(R, Engine.wants)`."""
 
     time: NDArray[np.float64]
     counts: NDArray[np.int64]
@@ -46,6 +46,7 @@ class Records(NamedTuple):
     @staticmethod
     def join(parts: Sequence[Records]) -> Records:
         """Return them all in one."""
+        parts = [part for part in parts if len(part.time)] or list(parts[:1])
         return Records(
             np.concatenate([part.time for part in parts]),
             np.concatenate([part.counts for part in parts]),
@@ -65,8 +66,8 @@ class Engine(ABC):
 
     name: ClassVar[str]
     state: State
-    consensus: bool = True
-    """Whether `record` needs the consensus distance besides the error; without it, its column may hold anything."""
+    wants: int = 2
+    """How many numbers `record` measures at a place: 1, the error; 2, the consensus distance too; 2 + d, also the mean point."""
 
     @staticmethod
     def refuses(world: World) -> str | None:
@@ -81,8 +82,8 @@ class Engine(ABC):
         """Run events up to the limits."""
 
     @abstractmethod
-    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
-        """Return every node's primal point `(n, d)` at time t, the error and the consensus distance.
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return every node's primal point `(n, d)` at time t, and `(2 + d,)`: error, consensus distance and mean point.
 
         Nothing is changed; the points are only valid until the next call.
         """
@@ -109,9 +110,9 @@ class Engine(ABC):
             if counts.reached(limits) if axis == "until" else getattr(counts, axis) < place:
                 break
             t = place if axis == "until" else self.state.now
-            error, consensus = self.measure(t, target)[1:]
-            found.append(Records(np.array([t]), np.array([counts.row()]), np.array([[error, consensus]])))
-            if not goal < error < inf:
+            values = self.measure(t, target)[1][: self.wants]
+            found.append(Records(np.array([t]), np.array([counts.row()]), values[None]))
+            if not goal < values[0] < inf:
                 break
         return Records.join(found)
 

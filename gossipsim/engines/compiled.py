@@ -99,8 +99,8 @@ class Compiled(Engine):
             self.check()
             self._remember()
 
-    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
-        """Return every node's primal point at time t, the error and the consensus distance."""
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return every node's primal point at time t; error, consensus distance and mean point."""
         return measured(self.handlers, self.binding, self.points, t, target)
 
     def record(
@@ -108,7 +108,7 @@ class Compiled(Engine):
     ) -> Records:
         """Run up to the limits, recording at places on an axis, many of them in one call of machine code."""
         found = [NOTHING]
-        self.memory[5] = not self.consensus
+        self.memory[5] = self.wants < 2
         while len(places) and not self.state.counts.reached(limits):
             events = self.tape.take(limits.before(axis, float(places[-1])), self.state.counts)
             if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
@@ -169,21 +169,22 @@ class Compiled(Engine):
     ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Run gradients and exchanges, measuring at marks; put back what a goal or limit leaves over.
 
-        Returns error and consensus, and all counts, at every mark passed.
+        Returns what was measured, and all counts, at every mark passed.
         """
         self._make_room()
-        values, done = np.zeros((len(marks), 2)), np.empty((len(marks) + 1, 6), dtype=np.int64)
+        values, done = self._values(len(marks)), np.empty((len(marks) + 1, 6), dtype=np.int64)
         code = self.handlers
         self.memory[7] = _NO_LIMIT if limits.bits == inf else limits.bits - self.state.counts.bits
+        on_gradient = code.on_gradient.address if self.binding.lowered.computes else 0
         passed = driver().walk(
-            code.on_gradient.address, code.on_exchange.address, self.on_other, code.on_measure.address, self.binding.address,
+            on_gradient, code.on_exchange.address, self.on_other, code.on_measure.address, self.binding.address,
             self.memory, self.binding.tally, self.binding.gradients.first, *events, marks, times, goal, self.points, target,
             values, done,
         )  # fmt: skip
         early = passed > 0 and not goal < values[passed - 1, 0] < inf
         counts = self._counted(done)
         self._arrive(events, int(done[passed - early, 0]), counts[passed - early])
-        return values[:passed], counts[:passed]
+        return values[:passed, : self.wants], counts[:passed]
 
     def _walk_together(
         self,
@@ -199,7 +200,7 @@ class Compiled(Engine):
         if self.world.changing is not None and len(rounds):
             self.binding.moment.turn_to(int(events.edge[rounds[0]]))
         size = len(places) + 1
-        values, times, done = np.zeros((size, 2)), np.empty(size), np.empty((size, 6), dtype=np.int64)
+        values, times, done = self._values(size), np.empty(size), np.empty((size, 6), dtype=np.int64)
         code, counts = self.handlers, self.state.counts
         column = -1 if axis == "until" else 0 if axis == "rounds" else COUNTED.index(axis)
         left = places if axis == "until" else places - getattr(counts, axis)
@@ -214,7 +215,11 @@ class Compiled(Engine):
         )  # fmt: skip
         whole = self._counted(done[: passed + 1], rounds)
         self._arrive(events, int(done[passed, 0]), whole[passed])
-        return Records(times[:passed], whole[:passed], values[:passed])
+        return Records(times[:passed], whole[:passed], values[:passed, : self.wants])
+
+    def _values(self, places: int) -> NDArray[np.float64]:
+        """Return room for what machine code measures at so many places."""
+        return np.zeros((places, 1 if self.wants < 2 else 2 + self.world.objective.dim))
 
     def _arrive(self, events: Events, ran: int, counts: NDArray[np.int64]) -> None:
         """Note that so many of the events have run."""

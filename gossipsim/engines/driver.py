@@ -93,7 +93,7 @@ def _count(row, events, gradients, exchanges, messages, bits, tally):  # type: i
 
 @njit("void(i8, i8, f8, f8[:,::1], f8[::1], f8[::1])", **_OPTIONS)
 def measure(on_measure, context, t, X, target, values):  # type: ignore[no-untyped-def]
-    """Fill X `(n, d)` with every node's primal point at time t; set `values` to the error and the consensus distance."""
+    """Fill X `(n, d)` with every node's primal point at time t, and `values` `(2 + d,)`: error, consensus distance, mean."""
     call_measure(on_measure, context, X.shape[0], t, X.ctypes.data, target.ctypes.data, values.ctypes.data, 0)
 
 
@@ -125,9 +125,9 @@ def walk(  # type: ignore[no-untyped-def]
 ):
     """Run a block of events in order, measuring before the events number `marks` at the times `times`.
 
-    Row r of `values` takes error and consensus, row r of `counts` the events, gradients, exchanges, messages and bits until mark
-    r; the row after the last mark passed is for the end. Stops at a mark whose error is at most `goal` or not finite, or when the
-    bits reach their limit. Returns the number of marks passed.
+    Row r of `values` takes error, consensus distance and mean point, or the error if it has no more room; row r of `counts` the
+    events, gradients, exchanges, messages and bits until mark r; the row after the last mark passed is for the end. Stops at a
+    mark whose error is at most `goal` or not finite, or when the bits reach their limit. Returns the number of marks passed.
 
     `memory` holds how many events ahead to ask for rows (0: they fit in the cache anyway), then address and size of the
     nodes' rows and of the samples' rows, whether marks need the error only, bits of a message and limit of bits. `tally` counts

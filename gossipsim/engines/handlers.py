@@ -19,12 +19,12 @@ def source(lowered: Lowered) -> str:
     elif lowered.method.talks == "route":
         parts.append(on_hop(lowered))
     else:
-        parts += [on_gradient(lowered), on_exchange(lowered)]
+        parts += [on_gradient(lowered)] * lowered.computes + [on_exchange(lowered)]
     return "\n".join(parts)
 
 
 def on_measure(lowered: Lowered) -> str:
-    """Error and, unless `simple`, consensus; every node's sum of squares has four partial sums."""
+    """Error and, unless `simple`, consensus and mean point; every node's sum of squares has four partial sums."""
     field = lowered.method.primal
     dual = lowered.method.oracle == "conjugate"
     token = lowered.method.talks == "route"
@@ -34,6 +34,7 @@ def on_measure(lowered: Lowered) -> str:
         "X = carray(_pointer(points), (_MANY, _D), np.float64)",
         "goal = carray(_pointer(target), (_D,), np.float64)",
         "out = carray(_pointer(values), (2,), np.float64)",
+        "mean = carray(_pointer(values + 16), (_D,), np.float64)",
         *([pieces.integers("token", "token")] if token else []),
         "total = 0.0",
         "for i in range(uint64(n)):",
@@ -56,7 +57,6 @@ def on_measure(lowered: Lowered) -> str:
         "out[0] = total / n",
         "if simple:",
         "    return 0",
-        pieces.vector(lowered, "mean", 1),
         "for k in range(_D):",
         "    mean[k] = 0.0",
         "for i in range(uint64(n)):",

@@ -95,15 +95,16 @@ class InterpretedVerbs:
             self._call("step", i, t, self.p, self.nodes[i], t, self.g)
         return not len(nonfinite(self.nodes[i : i + 1]))
 
-    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
-        """Return every node's primal point at time t, the error and the consensus distance."""
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return every node's primal point at time t; error, consensus distance and mean point."""
         points = field_at(self.form, self.nodes, self.method.vectors(), self.method.primal, t)
         if self.method.talks == "route":
             points = np.repeat(points[self.last : self.last + 1], len(points), axis=0)
         if self.method.oracle == "conjugate":
             for i, y in enumerate(points.copy()):
                 self._resolvent(i, y, 0.0, points[i])
-        return points, mean_square(points, target), mean_square(points, points.mean(axis=0))
+        mean = points.mean(axis=0)
+        return points, np.concatenate([[mean_square(points, target), mean_square(points, mean)], mean])
 
     def _links(self, i: int) -> Any:
         return self.links[self.first[i] : self.first[i + 1]]

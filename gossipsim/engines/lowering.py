@@ -74,8 +74,8 @@ class Lowered:
     """What generated modules are made from: one method on one objective, with or without compressor and sampling."""
 
     method: Any
-    problem: Any
-    gradient: Kernel
+    gradient: Kernel | None
+    resolvent: Kernel | None
     compressor: Any
     dim: int
     layouts: dict[str, Fields]
@@ -90,26 +90,32 @@ class Lowered:
     @classmethod
     def of(cls, world: World, flow: FlowForm | None) -> Lowered:
         """Return the generator for a world, or raise `Refused`."""
-        method, problem = world.method, type(world.objective.problem)
+        method, problem = world.method, world.objective.problem
+        primal = method.oracle == "gradient"
+        gradient = world.gradients.kernel if primal and method.computes != "never" else None
+        resolvent = None if primal else problem.resolvent
+        # Rows that no kernel reads are left out, so that problems that differ in nothing else share their machine code.
+        nothing = {"none": "scalar"}
+        looks = any(verb is not None and verb.reads(verb.parameters[0]) for verb in (gradient, resolvent))
         layouts: dict[str, Fields] = {
             "NODE": method.fields(),
             "LINK": method.link_fields(),
             "LETTER": method.letter(),
             "P": dict.fromkeys(world.constants or ["none"], "scalar"),
             "F": dict.fromkeys(flow.constants if flow else ["none"], "scalar"),
-            "Q": dict.fromkeys(world.objective.constants or ["none"], "scalar"),
+            "Q": dict.fromkeys(world.objective.constants or ["none"], "scalar") if looks else nothing,
             "C": dict.fromkeys(world.compressor_constants or ["none"], "scalar"),
             "S": SETTINGS,
-            "SAMPLE": world.gradients.fields,
-            "INVERSE": problem.inverse_sample or problem.sample,
+            "SAMPLE": nothing if gradient is None else world.gradients.fields,
+            "INVERSE": nothing if resolvent is None else problem.inverse_sample or problem.sample,
         }
         sampling = world.scenario.sampling
         compressor = type(world.scenario.compressor) if world.scenario.compressor is not None else None
         batched, noisy = sampling.batch is not None, sampling.noise > 0.0
         found = cls(
             method,
-            problem,
-            world.gradients.kernel,
+            gradient,
+            resolvent,
             compressor,
             world.objective.dim,
             layouts,
@@ -125,12 +131,9 @@ class Lowered:
 
     def verb(self, name: str) -> Kernel | None:
         """Return the kernel called `name` of the method, the problem or the compressor, or None."""
-        if name == "gradient":
-            return self.gradient
-        if name == "resolvent" and self.method.oracle == "gradient":
-            return None
-        owner = {"resolvent": self.problem, "compress": self.compressor}.get(name, self.method)
-        found = getattr(owner, name, None)
+        if name in {"gradient", "resolvent"}:
+            return self.gradient if name == "gradient" else self.resolvent
+        found = getattr(self.compressor if name == "compress" else self.method, name, None)
         return found if isinstance(found, Kernel) else None
 
     @property
@@ -149,7 +152,12 @@ class Lowered:
             self.plain,
         )
         parts = (self.dim, self.batched, self.noisy, self.networked, self.changing, repr(method), repr(self.layouts))
-        return (type(method), self.problem, self.compressor, flow, verbs, acts, parts)
+        return (type(method), self.compressor, flow, verbs, acts, parts)
+
+    @property
+    def computes(self) -> bool:
+        """Whether nodes ever ask their oracle."""
+        return bool(self.method.computes != "never")
 
     def draws(self, name: str) -> bool:
         """Return whether a verb asks for random numbers, by one more argument than it must have."""

@@ -316,8 +316,8 @@ class Processes(Engine):
         ):
             step()
 
-    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
-        """Return every node's primal point at time t, the error and the consensus distance."""
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return every node's primal point at time t; error, consensus distance and mean point."""
         return self.verbs.measure(t, target)
 
     @property

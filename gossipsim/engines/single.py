@@ -37,11 +37,14 @@ def source(lowered: Lowered) -> str:
         "_handler |= {'nogil': False}",  # to let go of Python's lock and take it again would cost as much as the call
         on_measure(lowered),
         function("njit", "advance", "void(i8, i8, f8)", "context, i, t", [*node, pieces.advance(lowered, "node")]),
-        function("njit", "run_query", "b1(i8, i8, f8)", "context, i, t", query),
-        function("njit", "run_oracle", "void(i8, i8)", "context, i", oracle),
-        function("njit", "run_step", "b1(i8, i8, f8)", "context, i, t", step),
         function("njit", "run_message", "i8(i8, i8, i8, f8, i8)", "context, i, slot, t, box", message),
     ]
+    if lowered.computes:
+        parts += [
+            function("njit", "run_query", "b1(i8, i8, f8)", "context, i, t", query),
+            function("njit", "run_oracle", "void(i8, i8)", "context, i", oracle),
+            function("njit", "run_step", "b1(i8, i8, f8)", "context, i, t", step),
+        ]
     if lowered.method.talks == "round":
         outbox = "(_MANY, _D), np.float64" if lowered.plain else "(_MANY,), LETTER"
         gathered = [

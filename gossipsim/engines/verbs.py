@@ -64,8 +64,8 @@ class Verbs(Protocol):
     def gather(self, i: int, t: float, slots: list[int], boxes: list[int]) -> None:
         """Hand the contents of some boxes, sent by the neighbours on these slots, to node i at once."""
 
-    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
-        """Return every node's primal point at time t, the error and the consensus distance."""
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return every node's primal point at time t; error, consensus distance and mean point."""
 
     def carry(self, node: int) -> None:
         """Note that the token was at this node last."""
@@ -102,8 +102,8 @@ class CompiledVerbs:
         self.binding.gathered[1, :count] = boxes
         self.code.run_gather(self.binding.address, i, t, count)
 
-    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float]:
-        """Return every node's primal point at time t, the error and the consensus distance."""
+    def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return every node's primal point at time t; error, consensus distance and mean point."""
         return measured(self.code, self.binding, self.points, t, target)
 
     def carry(self, node: int) -> None:
@@ -117,11 +117,11 @@ class CompiledVerbs:
 
 def measured(
     code: ModuleType, binding: Binding, points: NDArray[np.float64], t: float, target: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], float, float]:
-    """Fill `points` with every node's primal point at time t and return it with the error and the consensus distance."""
-    values = np.empty(2)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fill `points` with every node's primal point at time t; return it with error, consensus distance and mean point."""
+    values = np.empty(2 + points.shape[1])
     driver().measure(code.on_measure.address, binding.address, t, points, target, values)
-    return points, float(values[0]), float(values[1])
+    return points, values
 
 
 def _bound(code: ModuleType, name: str, context: int) -> Any:

@@ -19,6 +19,8 @@ from gossipsim.rows import constants_row, zeros
 Vector = NDArray[np.float64]
 Rows = np.recarray[Any, Any]
 
+LARGEST_CURVATURE = 500
+"""Dimension up to which gaps of quadratic functions come from the Hessian."""
 LARGEST = 1_000_000_000
 """Most numbers (8 bytes each) that the samples of all nodes together may hold."""
 
@@ -71,6 +73,17 @@ class Problem(Component, kind="problem"):
     def values(self, objective: Objective, points: Vector) -> Vector:
         """Return f at `points` `(k, d)` as `(k,)`."""
         raise Refused(f"problem {self.name!r} defines no values, only gradients")
+
+    def gaps(self, objective: Objective, points: Vector) -> Vector:
+        """Return f - f(x*) at `points` `(k, d)` as `(k,)`, with the same bytes however many they are.
+
+        Of a quadratic f it is (1/2) (x - x*) . H (x - x*), which does not cancel as the difference of two values does.
+        """
+        best = objective.optimum
+        if objective.curvature is None:
+            return np.array([objective.value(x) - best.value for x in points], dtype=np.float64)
+        D = points - best.x
+        return np.asarray(np.einsum("kd,kd->k", D, np.einsum("kd,de->ke", D, objective.curvature)) / 2.0)
 
     def local_gradients(self, objective: Objective, X: Vector) -> Vector:
         """Return grad f_i(X_i) for all nodes, `(n, d)`; `X` is `(n, d)` or one point `(d,)`."""
@@ -246,6 +259,10 @@ class Objective:
         """Return f at `points` `(k, d)` as `(k,)`."""
         return self.problem.values(self, np.asarray(points, dtype=np.float64))
 
+    def gaps(self, points: Vector) -> Vector:
+        """Return f - f(x*) at `points` `(k, d)` as `(k,)`."""
+        return self.problem.gaps(self, np.asarray(points, dtype=np.float64))
+
     def gradient(self, x: Vector) -> Vector:
         """Return grad f(x) `(d,)`."""
         return np.asarray(self.problem.mean_gradient(self, np.asarray(x, dtype=np.float64)), dtype=np.float64)
@@ -258,6 +275,12 @@ class Objective:
     def optimum(self) -> Optimum:
         """The minimiser of f, with the residual |grad f(x*)| that was reached."""
         return minimise(self)
+
+    @cached_property
+    def curvature(self) -> Vector | None:
+        """The Hessian of f `(d, d)` if it is the same everywhere, is known exactly and is not too large; else None."""
+        exact = self.problem.quadratic and type(self.problem).hessian is not Problem.hessian
+        return self.problem.hessian(self, self.optimum.x) if exact and self.dim <= LARGEST_CURVATURE else None
 
     @cached_property
     def local_optima(self) -> Vector:

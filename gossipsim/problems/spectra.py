@@ -86,7 +86,7 @@ def normal_equations(A: Vector, b: Vector, first: Shards) -> tuple[Vector, Vecto
     n, d = len(first) - 1, A.shape[1]
     grams, moments = np.empty((n, d, d)), np.empty((n, d))
     # With several threads the order of sums, and so the last bits of gradients, would depend on the machine.
-    with threadpool_limits(1) if len(A) * d * d > _SERIAL else nullcontext():
+    with threadpool_limits(1) if np.diff(first).max() * d * d > _SERIAL else nullcontext():
         for nodes, m in batches(first, d):
             block = gather(A, first, nodes, m)
             turned = np.swapaxes(block, 1, 2)
