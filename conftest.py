@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+# Numba words and colours a message for every overload it tries and drops, a twentieth of the time it compiles.
+os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
