@@ -13,7 +13,7 @@ from gossipsim.component import InputFile, Seed
 from gossipsim.errors import ScenarioError, nearest, shown
 from gossipsim.family import Member
 from gossipsim.problems import files
-from gossipsim.problems.base import Problem
+from gossipsim.problems.base import Problem, Rows
 from gossipsim.problems.files import Table
 from gossipsim.problems.partition import Iid, Partition
 from gossipsim.problems.synthetic import Synthetic
@@ -28,11 +28,12 @@ SOURCES = "exactly one of dataset, file, synthetic"
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples in the order of the nodes: features `(N, d)`, labels `(N,)`, starts `(n + 1,)`."""
+    """Samples in the order of the nodes: features `(N, d)`, labels `(N,)`, starts `(n + 1,)`, and both as rows if they are."""
 
     data: Vector
     labels: Vector
     first: NDArray[np.int64]
+    rows: Rows | None = None
 
 
 class DataProblem(Problem):
@@ -104,7 +105,8 @@ class DataProblem(Problem):
         scaled = scale(data, self.features or ("raw" if self.dataset is None else "standardize"))
         if self.intercept:
             scaled = np.concatenate([scaled, np.ones((len(scaled), 1))], axis=1)
-        return Samples(scaled, labels, first)
+        untouched = scaled is table.data and labels is table.labels and first is table.first
+        return Samples(scaled, labels, first, table.rows if untouched else None)
 
     def label(self, table: Table) -> Vector:
         """Return the labels that the loss takes, `(N,)`."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.errors import GossipsimError, ScenarioError, nearest, shown
-from gossipsim.problems.base import LARGEST
+from gossipsim.problems.base import LARGEST, Rows
 
 Vector = NDArray[np.float64]
 
@@ -37,12 +37,15 @@ class Table:
         Where the block of each node starts, if the file is divided into blocks.
     classes : tuple of str
         Names of the labels 0, 1, ..., if they have names.
+    rows : recarray (N,) or None
+        What `data` and `labels` are fields of, if there is such a thing.
     """
 
     data: Vector
     labels: Vector
     first: NDArray[np.int64] | None = None
     classes: tuple[str, ...] = ()
+    rows: Rows | None = None
 
     def place(self, j: int) -> str:
         """Return how the file indexes label number `j`."""

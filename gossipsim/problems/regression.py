@@ -54,7 +54,7 @@ class Regression(DataProblem):
         found = self.load(n, seed)
         N, d = found.data.shape
         fits(N * (d + 1), f"data with {N} samples in dimension {d}", key=())
-        samples = rows(found.data, found.labels)
+        samples = rows(found.data, found.labels) if found.rows is None else found.rows
         low, high = self.smoothness(samples["a"], found.first)
         return Objective(self, d, samples, found.first, {"l2": self.l2}, high + self.l2, low + self.l2)
 

@@ -13,8 +13,10 @@ from gossipsim.component import Dimension, Finite, NonNegative, Positive, Probab
 from gossipsim.errors import ScenarioError
 from gossipsim.problems.base import fits
 from gossipsim.problems.files import Table
+from gossipsim.rows import zeros
 
 Vector = NDArray[np.float64]
+BLOCK = 4_000_000
 PerNode = Annotated[int, Field(ge=1, le=100_000_000)]
 
 
@@ -28,12 +30,13 @@ class Synthetic(Settings):
         """Return one block of `samples` rows per node; raise `ScenarioError` if they would not fit in memory."""
         m, d = self.samples, self.dim
         fits(n * m * (d + 1), f"synthetic data for {n} nodes with {m} samples in dimension {d}", key=("synthetic",))
-        data, labels = self.draw(n, rng)
-        return Table(data.reshape(n * m, d), labels.reshape(-1), np.arange(n + 1, dtype=np.int64) * m)
+        samples = zeros({"a": "vector", "b": "scalar"}, d, n * m)
+        self.draw(samples["a"].reshape(n, m, d), samples["b"].reshape(n, m), rng)
+        return Table(samples["a"], samples["b"], np.arange(n + 1, dtype=np.int64) * m, rows=samples)
 
     @abstractmethod
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[Vector, Vector]:
-        """Return features `(n, m, d)` and labels `(n, m)`."""
+    def draw(self, A: Vector, b: Vector, rng: np.random.Generator) -> None:
+        """Fill in features `(n, m, d)` and labels `(n, m)`."""
 
 
 class SyntheticLines(Synthetic):
@@ -54,16 +57,19 @@ class SyntheticLines(Synthetic):
     slope_low: Finite = 0.01
     slope_high: Finite = 5.0
 
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[Vector, Vector]:
-        """Return features `(n, m, d)` and labels `(n, m)`."""
+    def draw(self, A: Vector, b: Vector, rng: np.random.Generator) -> None:
+        """Fill in features `(n, m, d)` and labels `(n, m)`."""
         if self.slope_low > self.slope_high:
             raise ScenarioError(
                 f"slope_low = {self.slope_low} is above slope_high = {self.slope_high}", key=("synthetic", "slope_low")
             )
-        A = rng.standard_normal((n, self.samples, self.dim))
-        w = rng.uniform(0.0, self.truth, (n, self.dim))
-        b = np.einsum("nmd,nd->nm", A, w) + self.noise * rng.standard_normal((n, self.samples))
-        return A, b * rng.uniform(self.slope_low, self.slope_high, (n, 1))
+        n, _, d = A.shape
+        for part in _parts(A):
+            A[part] = rng.standard_normal(A[part].shape)
+        w = rng.uniform(0.0, self.truth, (n, d))
+        for part in _parts(A):
+            b[part] = np.einsum("nmd,nd->nm", A[part], w[part]) + self.noise * rng.standard_normal(b[part].shape)
+        b *= rng.uniform(self.slope_low, self.slope_high, (n, 1))
 
 
 class SyntheticClusters(Synthetic):
@@ -83,11 +89,19 @@ class SyntheticClusters(Synthetic):
     shift: NonNegative = 0.0
     flip: Probability = 0.01
 
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[Vector, Vector]:
-        """Return features `(n, m, d)` and labels `(n, m)`."""
-        m, d = self.samples, self.dim
+    def draw(self, A: Vector, b: Vector, rng: np.random.Generator) -> None:
+        """Fill in features `(n, m, d)` and labels `(n, m)`."""
+        n, _, d = A.shape
         u = rng.standard_normal(d)
-        b = np.where(rng.random((n, m)) < 0.5, -1.0, 1.0)
+        b[:] = np.where(rng.random(b.shape) < 0.5, -1.0, 1.0)
         centre = self.separation / 2.0 * u / np.linalg.norm(u)
-        A = b[:, :, None] * centre + self.shift * rng.standard_normal((n, 1, d)) + rng.standard_normal((n, m, d))
-        return A, np.where(rng.random((n, m)) < self.flip, -b, b)
+        shift = self.shift * rng.standard_normal((n, 1, d))
+        for part in _parts(A):
+            A[part] = b[part, :, None] * centre + shift[part] + rng.standard_normal(A[part].shape)
+        b[rng.random(b.shape) < self.flip] *= -1.0
+
+
+def _parts(A: Vector) -> list[slice]:
+    """Return slices of nodes with a few million numbers each, so that nothing is held in memory twice."""
+    step = max(1, BLOCK // (A.shape[1] * A.shape[2]))
+    return [slice(k, k + step) for k in range(0, len(A), step)]
