@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite, nan
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_PANELS, _MOST_CELLS, _MOST_NUMBERS = 12, 40, 12
 _PALE = "0.9"
+_LINE = 16  # letters of a tick label
 
 
 class Cell(NamedTuple):
@@ -84,7 +86,7 @@ def draw_heat_map(
         ax.set_title(title, fontsize="medium")
         ax.set_xticks(np.arange(len(columns)) + 0.5, [_tick(value) for value in columns])
         ax.set_yticks(np.arange(len(rows)) + 0.5, [_tick(value) for value in rows])
-        if max(len(_tick(value)) for value in columns) > 6:
+        if max(len(line) for value in columns for line in _tick(value).split("\n")) > 6:
             ax.tick_params(axis="x", labelrotation=30)
     for ax in axes.ravel()[len(panels) :]:
         ax.set_axis_off()
@@ -160,7 +162,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _tick(value: Any) -> str:
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else fill(str(value), _LINE)
 
 
 def _scale(values: Sequence[float]) -> Normalize:

@@ -63,14 +63,18 @@ class Kernel:
             tree.body = tree.body[1:] or [ast.Pass()]
         return tree
 
-    @property
+    @cached_property
     def parameters(self) -> list[str]:
         """Names of the arguments."""
         return [argument.arg for argument in self.tree.args.args]
 
+    @cached_property
+    def _names(self) -> set[str]:
+        return {part.id for part in ast.walk(self.tree) if isinstance(part, ast.Name)}
+
     def reads(self, name: str) -> bool:
         """Return whether the body uses the argument `name` at all."""
-        return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(self.tree))
+        return name in self._names
 
     def outside(self) -> dict[str, Any]:
         """Return the module-level names that the body uses, with their values."""

@@ -1,4 +1,4 @@
-"""Figures: what was recorded, on a logarithmic scale, and graphs with their gossip rates.
+"""Figures of runs: what was recorded, on a logarithmic scale; and the house style that all figures share.
 
 Figures are built without pyplot, so that nothing global is touched and no window is needed.
 """
@@ -19,11 +19,9 @@ from gossipsim.metrics import Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import LineCollection
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-    from gossipsim.graph import Graph
     from gossipsim.trace import Trace
 
 X_AXES = {
@@ -39,7 +37,6 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 STYLES = ("-", "--", ":", "-.")
 _GREY = "0.45"
 _SMALLEST, _LARGEST = 1e-180, 1e180  # beyond, the margins and ticks of an axis overflow
-_MOST_BY_KAMADA_KAWAI, _MOST_BY_SPRINGS = 200, 2000
 
 
 def draw(
@@ -87,7 +84,7 @@ def draw(
     if x not in X_AXES:
         raise ScenarioError(f"unknown axis {shown(x)}", key=("x",), allowed=", ".join(X_AXES), hint=nearest(x, X_AXES))
     names = _chosen(traces, y)
-    figure, ax = _axes(ax)
+    figure, ax = axes_of(ax)
     ax.set_yscale("log")
     drawn = False
     for k, (trace, title) in enumerate(zip(traces, titles or _titles(traces), strict=True)):
@@ -140,7 +137,8 @@ def _chosen(traces: Sequence[Trace], y: str | Sequence[str] | None) -> list[str]
     return ["error" if "error" in common else common[0]]
 
 
-def _axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> tuple[Figure, Axes]:
+def axes_of(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> tuple[Figure, Axes]:
+    """Return the axes given, or those of a new figure of this size in inches, with their figure."""
     if ax is None:
         from matplotlib.figure import Figure
 
@@ -227,90 +225,6 @@ def _draw_promise(ax: Axes, trace: Trace, names: list[str]) -> None:
     label = rf"promised {promise['quantity']} decay $e^{{-{promise['rate']:.3g}\,t}}${met}"
     ax.plot(ends, slope, color=_GREY, linestyle=(0, (5, 3)), linewidth=1.0, label=label)
     ax.set_ylim(lowest, highest)
-
-
-def draw_graph(graph: Graph, rates: ArrayLike | None = None, ax: Axes | None = None) -> Figure:
-    """Draw a graph; with `rates` of shape (m,), edges are coloured and thickened by their exchanges per unit time.
-
-    Nodes stand at `graph.positions`, or where a layout of networkx with a fixed seed puts them.
-
-    Raises
-    ------
-    ScenarioError
-        Rates of the wrong shape, or not finite.
-
-    Examples
-    --------
-    >>> from gossipsim.graph import Graph
-    >>> figure = draw_graph(Graph.build("cycle", n=6), rates=[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    >>> [ax.get_ylabel() for ax in figure.axes]
-    ['', 'rate (exchanges per unit time)']
-    """
-    from matplotlib.collections import LineCollection
-
-    places = places_of(graph)
-    figure, ax = _axes(ax, size=(5.6, 5.0) if rates is None else (6.4, 5.0))
-    thickest = float(np.clip(40.0 / np.sqrt(max(graph.m, 1)), 0.5, 3.5))
-    if rates is None:
-        lines = LineCollection(list(places[graph.edges]), colors="0.6", linewidths=0.4 * thickest, zorder=1)
-    else:
-        lines = _coloured(graph, places, np.asarray(rates, dtype=float), thickest)
-        figure.colorbar(lines, ax=ax, label="rate (exchanges per unit time)", shrink=0.8)
-    ax.add_collection(lines)
-    dots = float(np.clip(2000.0 / graph.n, 2.0, 60.0))
-    ax.scatter(places[:, 0], places[:, 1], s=dots, color="0.15", edgecolors="white", linewidths=0.5, zorder=2)
-    ax.set_aspect("equal")
-    ax.set_axis_off()
-    return figure
-
-
-def _coloured(graph: Graph, places: NDArray[np.float64], rates: NDArray[np.float64], thickest: float) -> LineCollection:
-    from matplotlib.collections import LineCollection
-
-    if rates.shape != (graph.m,) or not np.isfinite(rates).all():
-        raise ScenarioError(f"rates of shape {rates.shape}", key=("rates",), allowed=f"{graph.m} finite numbers")
-    order = np.argsort(rates, kind="stable")  # the busiest edges on top
-    low, high = (float(rates.min()), float(rates.max())) if graph.m else (0.0, 0.0)
-    widths = thickest * (0.15 + 0.85 * rates[order] / high if low < high else np.full(graph.m, 0.5))
-    lines = LineCollection(list(places[graph.edges[order]]), cmap=sequential(), linewidths=list(widths), zorder=1)
-    lines.set_array(rates[order])
-    lines.set_clim((low, high) if low < high else (0.0, 2.0 * high or 1.0))
-    return lines
-
-
-def places_of(graph: Graph) -> NDArray[np.float64]:
-    """Return where to draw the nodes, (n, 2): `graph.positions`, or a layout of networkx that repeats.
-
-    Examples
-    --------
-    >>> from gossipsim.graph import Graph
-    >>> places_of(Graph.build("path", n=4)).shape
-    (4, 2)
-    """
-    if graph.positions is not None:
-        return np.asarray(graph.positions)
-    import networkx as nx
-
-    g: nx.Graph[int] = nx.Graph()
-    g.add_nodes_from(range(graph.n))
-    g.add_edges_from(graph.edges.tolist())
-    if graph.n <= _MOST_BY_KAMADA_KAWAI:
-        found = nx.kamada_kawai_layout(g)
-        return np.array([found[i] for i in range(graph.n)], dtype=float).reshape(graph.n, 2)
-    places = _slowest_modes(graph)
-    if graph.n > _MOST_BY_SPRINGS:
-        return places
-    found = nx.spring_layout(g, pos=dict(enumerate(places)), seed=0)
-    return np.array([found[i] for i in range(graph.n)], dtype=float)
-
-
-def _slowest_modes(graph: Graph) -> NDArray[np.float64]:
-    """Return the second and third eigenvectors of the Laplacian, `(n, 2)`, from a fixed start so that they repeat."""
-    from scipy.sparse.linalg import eigsh
-
-    start = np.cos(np.arange(graph.n))
-    _, vectors = eigsh(graph.laplacian().tocsc(), k=3, sigma=-0.01, v0=start)
-    return np.asarray(vectors[:, 1:] * np.sqrt(graph.n), dtype=float)
 
 
 def sequential() -> Colormap:

@@ -106,7 +106,8 @@ def _only(given: Mapping[str, Any], known: str, what: str) -> None:
 def _of_sweep(sweep: Any, kind: str, given: Mapping[str, Any]) -> tuple[Figure, str]:
     one = {**given, "y": given["y"][0]} if "y" in given else dict(given)
     if kind == "graph":
-        raise ScenarioError("a sweep has many graphs", file="--kind", allowed="lines, pareto, heat-map")
+        _only(given, "", "a picture of graphs")
+        return sweep.plot_graph(), "graph"
     if kind == "pareto":
         _only(given, "x y goal colour", "a pareto front")
         return sweep.pareto(**one), f"pareto-{one.get('x', 'time')}-{one.get('y', 'bits')}"

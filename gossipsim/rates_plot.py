@@ -1,30 +1,38 @@
-"""A picture of optimal rates: the graph with equal rates, and beside it the graph with the best ones."""
+"""Pictures of gossip rates beside each other: equal and optimal ones of a graph, and those of all settings of a sweep."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gossipsim.arrays import Floats
-from gossipsim.errors import ScenarioError
+from gossipsim.errors import Refused, ScenarioError
 from gossipsim.graph import Graph
-from gossipsim.plot import places_of, sequential
+from gossipsim.graph_plot import Panel, draw_panels
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.collections import LineCollection
     from matplotlib.figure import Figure
 
+    from gossipsim.component import Component
     from gossipsim.optimal.answer import OptimalRates
+    from gossipsim.scenario import Scenario
+    from gossipsim.sweeps import Sweep
+    from gossipsim.world import World
 
+MOST_PANELS = 12
 WORDS = {
     "dadao": "communication that DADAO asks for",
     "fastest_mixing": r"$\lambda_2$",
     "total_resistance": "total effective resistance",
     "averaging_time": r"$\lambda_2(W)$",
 }
-_SMALLEST_SHARE = 1e-4  # of the mean rate: such an edge is drawn as not in use
+EQUAL = "equal rates are optimal"
+_LINE = 48  # letters of a panel's title
 
 
 def plot_rates(graph: Graph, answer: OptimalRates, cost: Floats | None = None) -> Figure:
@@ -57,62 +65,14 @@ def plot_rates(graph: Graph, answer: OptimalRates, cost: Floats | None = None) -
     >>> figure.axes[2].get_ylabel()
     'rate (exchanges per unit time)'
     """
-    from matplotlib.colors import Normalize
-    from matplotlib.figure import Figure
-
     if len(answer.rates) != graph.m:
         raise ScenarioError(f"{len(answer.rates)} rates", key=("answer",), allowed=f"one for each of {graph.m} edges")
-    places = places_of(graph)
-    total = float(answer.rates.sum())
     name, plain = plain_rates(answer, cost)
-    colours = sequential()
-    both = np.concatenate([plain, answer.rates])
-    low, high = float(both.min()), float(both.max())
-    flat = high - low <= 1e-3 * high
-    scale = Normalize(0.0, 2 * high) if flat else Normalize(low, high)
-    figure = Figure(figsize=(9.6, 5.0), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for ax, rates in ((left, plain), (right, answer.rates)):
-        lines = _lines(graph, places, rates, high, colours)
-        lines.set_norm(scale)
-        ax.add_collection(lines)
-        if (rates <= _SMALLEST_SHARE * rates.mean()).any():
-            ax.add_collection(_unused(graph, places, rates))
-        _dots(ax, graph, places)
-    left.set_title(f"{name}\n{_number(answer.uniform_value)}", fontsize="medium")
     proof = f"proved optimal up to {answer.gap:.0e}"
-    right.set_title(f"optimal rates\n{_number(answer.value)}, {proof}", fontsize="medium")
-    figure.colorbar(lines, ax=[left, right], label="rate (exchanges per unit time)", shrink=0.8, aspect=30)
-    figure.suptitle(_headline(graph, answer, total), fontsize="medium")
+    left = Panel(graph, plain, f"{name}\n{_number(answer.uniform_value)}")
+    figure = draw_panels([left, Panel(graph, answer.rates, f"optimal rates\n{_number(answer.value)}, {proof}")])
+    figure.suptitle(_headline(graph, answer, float(answer.rates.sum())), fontsize="medium")
     return figure
-
-
-def _lines(graph: Graph, places: Floats, rates: Floats, high: float, colours: Any) -> LineCollection:
-    from matplotlib.collections import LineCollection
-
-    order = np.argsort(rates, kind="stable")  # the busiest edges on top
-    order = order[rates[order] > _SMALLEST_SHARE * rates.mean()]
-    thickest = float(np.clip(70.0 / np.sqrt(graph.m), 1.5, 7.0))
-    widths = thickest * np.maximum(rates[order] / high, 0.06)
-    lines = LineCollection(list(places[graph.edges[order]]), cmap=colours, linewidths=list(widths), zorder=1)
-    lines.set_array(rates[order])
-    lines.set_capstyle("round")
-    return lines
-
-
-def _unused(graph: Graph, places: Floats, rates: Floats) -> LineCollection:
-    from matplotlib.collections import LineCollection
-
-    idle = rates <= _SMALLEST_SHARE * rates.mean()
-    return LineCollection(list(places[graph.edges[idle]]), colors="0.6", linewidths=0.7, linestyles=":", zorder=0)
-
-
-def _dots(ax: Axes, graph: Graph, places: Floats) -> None:
-    size = float(np.clip(1500.0 / graph.n, 4.0, 60.0))
-    ax.scatter(places[:, 0], places[:, 1], s=size, color="0.15", edgecolors="white", linewidths=0.5, zorder=2)
-    ax.set_aspect("equal")
-    ax.margins(0.06)
-    ax.set_axis_off()
 
 
 def plain_rates(answer: OptimalRates, cost: Floats | None = None) -> tuple[str, Floats]:
@@ -155,10 +115,222 @@ def change(answer: OptimalRates) -> str:
         return f"spectral gap 1 - value {100 * (ratio - 1):.1f} % larger than with uniform neighbours"
     ratio = answer.value / answer.uniform_value
     if abs(ratio - 1) <= max(2 * answer.gap, 1e-6):
-        return "equal rates are optimal"
+        return EQUAL
     word, part = ("less", 1 - ratio) if ratio < 1 else ("more", ratio - 1)
     return f"{100 * part:.1f} % {word} than with equal rates"
 
 
 def _number(value: float) -> str:
     return f"{value:.5g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Rated:
+    """A graph of a sweep with its rates, and the settings that have it.
+
+    Attributes
+    ----------
+    world : World
+        Of the first such setting, with the first seed.
+    rates : array (m,), optional
+        Exchanges per unit time; None where edges have no clocks: methods in rounds or with a token, recorded events.
+    settings : list of dict
+        Values of the varied keys.
+    """
+
+    world: World
+    rates: Floats | None
+    settings: list[dict[str, Any]] = field(default_factory=list)
+
+    def same(self, other: World, rates: Floats | None) -> bool:
+        """Return whether another world asks for this graph with these rates, up to rounding."""
+        mine, its = self.world.scenario, other.scenario
+        if mine.topology != its.topology or (self.rates is None) != (rates is None):
+            return False
+        if self.rates is None or rates is None:
+            return True
+        return mine.rates == its.rates and np.allclose(self.rates, rates, rtol=1e-9, atol=0.0)
+
+
+def plot_rates_of_sweep(sweep: Sweep, most: int = MOST_PANELS) -> Figure:
+    """Draw the different graphs of a sweep with the rates of their edges, a panel for each, on one scale.
+
+    Graphs and rates are what the scenarios ask for; nothing is run, and no result is read. Where rates depend on the data,
+    they are those of the first seed. Settings share a panel when they name the same topology and the same rates, and what
+    their methods ask for is the same. Settings that a method declines, or that prove bad when built, are left out and counted.
+    Of a graph that changes, every edge that is ever there is drawn with the mean of its rates, and chi_1 and chi_2 are the
+    worst of all its graphs.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What to draw; `Sweep.where` chooses a part.
+    most : int
+        Panels in one figure.
+
+    Raises
+    ------
+    ScenarioError
+        More graphs than that; no setting that can be built.
+
+    Examples
+    --------
+    >>> import gossipsim as gs
+    >>> found = gs.sweep({
+    ...     "topology": {"name": "barbell", "n": 6},
+    ...     "problem": {"name": "quadratic", "dim": 2},
+    ...     "method": "dadao",
+    ...     "run": {"time": 1},
+    ... }, vary={"rates.name": ["uniform", "optimal"]}, seeds=1, backend="serial", engine="processes")
+    >>> figure = plot_rates_of_sweep(found)
+    >>> [ax.get_title().splitlines()[0] for ax in figure.axes[:2]]
+    ['uniform', 'optimal']
+    """
+    found = rated_graphs(sweep, most)
+    names, together = _names(sweep, found)
+    panels = [
+        Panel(each.world.graph, each.rates, "\n".join([fill(name, _LINE), *_numbers(each)]))
+        for each, name in zip(found, names, strict=True)
+    ]
+    figure = draw_panels(panels, together)
+    rated = any(each.rates is not None for each in found)
+    unit = " and rates; unit of time: mean gradient time" if rated else ""
+    figure.suptitle(f"{sweep.name}: graphs{unit}", fontsize="medium")
+    remarks = list(_remarks(sweep, found))
+    if remarks:
+        figure.supxlabel("\n".join(remarks), fontsize="small")
+    return figure
+
+
+def rated_graphs(sweep: Sweep, most: int = MOST_PANELS) -> list[Rated]:
+    """Return the different graphs of a sweep with their rates, in the order of the settings; see `plot_rates_of_sweep`.
+
+    Raises
+    ------
+    ScenarioError
+        More than `most` of them, or none.
+    """
+    from gossipsim.world import World
+
+    asked = list(_scenarios(sweep))
+    wanted = {_text(scenario.topology, *([scenario.rates] if _ticks(scenario) else [])) for _, scenario in asked}
+    _limit(len(wanted), most)  # before anything is built
+    found: list[Rated] = []
+    built: dict[str, World] = {}
+    faults: list[Refused | ScenarioError] = []
+    for values, scenario in asked:
+        try:
+            world = World.build(scenario, built.get(_text(scenario.topology)))
+        except (Refused, ScenarioError) as fault:  # as in the sweep itself, one setting does not stop the others
+            faults.append(fault)
+            continue
+        built.setdefault(_text(scenario.topology), world)
+        rates = world.rates if _ticks(scenario) else None
+        mine = next((each for each in found if each.same(world, rates)), None)
+        if mine is None:
+            mine = Rated(world, rates)
+            found.append(mine)
+        mine.settings.append(values)
+    _limit(len(found), most)
+    if not found:
+        why = str(faults[0]) if faults else "every method declines its setting"
+        raise ScenarioError(f"no setting can be built: {why}")
+    return found
+
+
+def _limit(count: int, most: int) -> None:
+    if count > most:
+        message = f"{count} graphs with different rates are too many for one figure"
+        raise ScenarioError(message, allowed=f"at most {most}; choose some with `where`")
+
+
+def _scenarios(sweep: Sweep) -> Iterator[tuple[dict[str, Any], Scenario]]:
+    """Yield the values and the scenario of every setting, those of a loaded sweep read anew from what was asked."""
+    from gossipsim.document import Document
+    from gossipsim.sweep_plan import plan
+
+    runs = {run.setting: run for run in reversed(sweep.runs)}
+    known = {number: run.scenario for number, run in runs.items()}
+    if not any(known.values()):
+        again = plan(Document(sweep.given), seeds=[sweep.runs[0].seed]).runs
+        anew = {json.dumps(run.values): run.scenario for run in again}
+        known = {number: anew.get(json.dumps(run.values)) for number, run in runs.items()}
+    for number in sorted(runs):
+        scenario = known[number]
+        if scenario is not None:
+            yield runs[number].values, scenario
+
+
+def _text(*parts: Component) -> str:
+    return json.dumps([part.spec() for part in parts])
+
+
+def _ticks(scenario: Scenario) -> bool:
+    """Return whether edges have clocks of their own."""
+    return scenario.method.talks == "clock" and scenario.clocks.trace is None
+
+
+def _numbers(each: Rated) -> list[str]:
+    """Return what a title says below the name: sizes, total rate, chi_1, chi_2, and what the optimum saves."""
+    world, graph = each.world, each.world.graph
+    lines = [f"n = {graph.n:,}, m = {graph.m:,}"]
+    if world.changing is not None:
+        lines[0] += f" in {len(world.changing.epochs):,} graphs"
+    if each.rates is None:
+        return [f"{lines[0]}, edges without clocks"]
+    facts = world.facts
+    chis = rf"$\chi_1$ = {facts.chi_1:.3g}, $\chi_2$ = {facts.chi_2:.3g}"
+    lines.append(f"total rate {_number(facts.total_rate)}, {chis}".replace("inf", r"$\infty$"))
+    return lines + _saving(world)
+
+
+def _saving(world: World) -> list[str]:
+    from gossipsim.rates.optimal import Optimal
+
+    chosen = world.scenario.rates
+    if not isinstance(chosen, Optimal) or world.changing is not None or world.graph.m == 0:
+        return []
+    answer = chosen.answer(world.graph)
+    said = change(answer)
+    if said == EQUAL:
+        return [said]
+    what = "communication" if answer.criterion == "dadao" else WORDS.get(answer.criterion, answer.criterion)
+    return fill(f"{what}: {said}", _LINE).split("\n")
+
+
+def _remarks(sweep: Sweep, found: Sequence[Rated]) -> Iterator[str]:
+    """Yield what the figure says below the panels."""
+    if any(each.world.changing for each in found):
+        yield r"A graph that changes: all its edges, with mean rates; $\chi_1$ and $\chi_2$ are the worst of its graphs."
+    missing = len(sweep.settings) - sum(len(each.settings) for each in found)
+    if missing:
+        yield f"Left out: {missing} setting{'s' * (missing > 1)} declined, or bad when built."
+
+
+def _names(sweep: Sweep, found: Sequence[Rated]) -> tuple[list[str], int]:
+    """Return what tells the graphs apart, with as few of the varied keys as possible, and how many follow each other.
+
+    Those that follow each other differ in the last of these keys.
+    """
+    kept: list[str] = []
+
+    def names(keys: Sequence[str]) -> list[str]:
+        return [", ".join(_values(key, each.settings) for key in keys) for each in found]
+
+    for key in sweep.keys:
+        if len(set(names([*kept, key]))) > len(set(names(kept))):
+            kept.append(key)
+    if kept:
+        together = len(set(names(kept[-1:])))
+        return names(kept), 1 if len(found) % together else together
+    return [f"{each.world.scenario.topology.name}, {each.world.scenario.rates.name} rates" for each in found], 1
+
+
+def _values(key: str, settings: Sequence[dict[str, Any]]) -> str:
+    """Return the values of a key in some settings, at most three by name."""
+    from gossipsim.sweep_plot import said
+
+    values = list(dict.fromkeys(said(key, row[key]) for row in settings))
+    if len(values) > 3:
+        return f"{values[0]} and {len(values) - 1} more"
+    return " or ".join(values)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gossipsim.trace import Trace
 
 _RECORDS, _MOST_NODES = 12, 2000
+_MOST_GRAPHS, _MOST_NODES_OF_SWEEP = 6, 100
 _SHOWN_ABOVE = ("scenario", "wall time", "optimum", "rates", "warning")
 
 
@@ -165,8 +166,18 @@ def _sweep_figures(page: Page, sweep: Sweep, goal: float | None) -> None:
             "Two costs of the goal, median over seeds with its interval; nobody is below and left of the dashed line."
         )
         _try(page, sweep.pareto, caption)
+    _sweep_graphs(page, sweep)
     if len(sweep.keys) > 1:
         _try(page, sweep.heat_map, "Medians over seeds for all values of two keys; hatched where runs did not arrive.")
+
+
+def _sweep_graphs(page: Page, sweep: Sweep) -> None:
+    """Add the graphs with their rates, where they are few and small."""
+    from gossipsim.rates_plot import plot_rates_of_sweep
+
+    if max(outcome.meta["nodes"] for outcome in sweep.outcomes.values() if outcome.columns) <= _MOST_NODES_OF_SWEEP:
+        caption = "The graphs, with the rates of their edges where they have clocks."
+        _try(page, lambda: plot_rates_of_sweep(sweep, _MOST_GRAPHS), caption, broad=True)
 
 
 def _sweep_tables(page: Page, sweep: Sweep, goal: float | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +103,7 @@ class Sweep:
         found: dict[int, tuple[dict[str, Any], list[tuple[Run, Outcome]]]] = {}
         for run in self.runs:
             _, pairs = found.setdefault(run.setting, (run.values, []))
-            outcome = self.outcomes.get(run.id)
-            if outcome is not None and outcome.columns:
+            if (outcome := self.outcomes.get(run.id)) is not None and outcome.columns:
                 pairs.append((run, outcome))
         return list(found.values())
 
@@ -135,10 +135,9 @@ class Sweep:
         rows = []
         for run in self.runs:
             outcome = self.outcomes.get(run.id, Outcome("missing", "not computed yet"))
+            ended = {"status": outcome.status, "sentence": outcome.sentence}
             last = {name: column[-1].item() for name, column in outcome.columns.items()}
-            rows.append(
-                {**run.values, "seed": run.seed, "status": outcome.status, "sentence": outcome.sentence, **last}
-            )
+            rows.append({**run.values, "seed": run.seed, **ended, **last})
         return pd.DataFrame(rows)
 
     def summary(self, metric: str | None = None, *, at: float | None = None, level: float = 0.95) -> pd.DataFrame:
@@ -225,6 +224,12 @@ class Sweep:
 
         return draw_heat_map(self, x, y, value, goal)
 
+    def plot_graph(self) -> Figure:
+        """Draw the graphs with the rates that scenarios ask for; see `gossipsim.rates_plot.plot_rates_of_sweep`."""
+        from gossipsim.rates_plot import plot_rates_of_sweep
+
+        return plot_rates_of_sweep(self)
+
     def to_xarray(self) -> Dataset:
         """Return all records on the grid of the varied keys; see `gossipsim.sweep_xarray.to_xarray`."""
         from gossipsim.sweep_xarray import to_xarray
@@ -232,13 +237,10 @@ class Sweep:
         return to_xarray(self)
 
     def __repr__(self) -> str:
-        counts: dict[str, int] = {}
-        for run in self.runs:
-            status = self.outcomes[run.id].status if run.id in self.outcomes else "missing"
-            counts[status] = counts.get(status, 0) + 1
+        missing = Outcome("missing")
+        counts = Counter(self.outcomes.get(run.id, missing).status for run in self.runs)
         said = ", ".join(f"{number} {status}" for status, number in counts.items())
-        keys = f" of {', '.join(self.keys)}" if self.keys else ""
-        many = len(self.settings)
+        keys, many = f" of {', '.join(self.keys)}" if self.keys else "", len(self.settings)
         return f"<Sweep {self.name!r}: {many} setting{'s' * (many != 1)}{keys}, {len(self.runs)} runs: {said}>"
 
 
@@ -300,10 +302,8 @@ def sweep(
     Interrupted
         Ctrl-C; its `trace` is the sweep so far.
     """
-    if isinstance(scenario, str | Path):
-        document = Document.load(scenario)
-    else:
-        document = Document(scenario.mapping() if isinstance(scenario, Scenario) else plain(scenario))
+    given = scenario.mapping() if isinstance(scenario, Scenario) else scenario
+    document = Document.load(given) if isinstance(given, str | Path) else Document(plain(given))
     asked = plan(document, vary, mode, seeds)
     return run_plan(
         asked, backend=backend, jobs=jobs, address=address, out=out, resume=resume, progress=progress, engine=engine,

@@ -73,7 +73,7 @@ class Trace:
 
     def plot_graph(self) -> Figure:
         """Draw the graph; where clocks of edges ring, edges are coloured by their exchanges per unit time."""
-        from gossipsim.plot import draw_graph
+        from gossipsim.graph_plot import draw_graph
         from gossipsim.world import World
 
         world = World.build(self.scenario)

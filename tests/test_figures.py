@@ -212,6 +212,7 @@ def results(tmp_path_factory):
         (["sweep", "--x", "bits", "--spread", "interval"], "bands-by-bits.png"),
         (["sweep", "--kind", "pareto", "--goal", "0.1"], "pareto-time-bits.png"),
         (["sweep", "--kind", "heat-map", "--x", "topology.n", "--value", "bits"], "heat-map-bits.png"),
+        (["sweep", "--kind", "graph"], "graph.png"),
     ],
 )
 def test_the_command_draws_every_kind_of_result(arguments, name, results, monkeypatch, capsys):
@@ -229,7 +230,7 @@ def test_the_command_draws_every_kind_of_result(arguments, name, results, monkey
         (["run", "--kind", "lnes"], "did you mean 'lines'"),
         (["run", "--kind", "pareto"], "allowed: a sweep"),
         (["sweep", "run"], "a sweep is drawn alone"),
-        (["sweep", "--kind", "graph"], "a sweep has many graphs"),
+        (["sweep", "--kind", "graph", "--x", "bits"], "--x: a picture of graphs has no such option; allowed: none"),
         (["sweep", "--kind", "heat-map", "--colour", "topology.n"], "--colour: a heat map has no such option"),
         (["sweep", "--kind", "pareto", "--x", "tim"], "--x: unknown cost 'tim'"),
         (["sweep", "--y", "error", "--y", "gap"], "--y: 2 metrics"),

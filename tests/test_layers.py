@@ -17,7 +17,7 @@ LAYERS = [
     "schedule trace simulation replicas contenders comparison event_export",
     "statistics sweep_content sweep_plan store sweep_runner sweep_progress sweep_summary sweep_part sweeps",
     "cli plot schema manual summary progress rates_command rates_plot comparison_command comparison_plot comparison_summary"
-    " sweep_command sweep_plot picture_command pictures"
+    " sweep_command sweep_plot picture_command pictures graph_plot"
     " pareto_plot heat_map_plot plot_command event_command report_command html_report report_content report_page results"
     " sweep_xarray __main__ __init__",
 ]
@@ -50,7 +50,7 @@ SIDEWAYS = {
     "contenders": "comparison",
     "cli": "__main__",
     "__init__": "cli",
-    "plot": "comparison_plot rates_command rates_plot sweep_command sweep_plot picture_command"
+    "plot": "comparison_plot rates_command graph_plot sweep_command sweep_plot picture_command"
     " pictures pareto_plot heat_map_plot plot_command report_page sweep_xarray",
     "schema": "cli manual",
     "manual": "cli schema",
@@ -59,7 +59,8 @@ SIDEWAYS = {
     "comparison_command": "cli",
     "comparison_summary": "comparison_command pareto_plot report_content",
     "rates_command": "cli",
-    "rates_plot": "rates_command",
+    "graph_plot": "rates_plot pictures",
+    "rates_plot": "rates_command report_content",
     "sweep_content": "sweep_plan sweep_runner",
     "sweep_plan": "store sweep_runner sweeps",
     "store": "sweep_runner sweep_progress sweeps",
@@ -69,7 +70,7 @@ SIDEWAYS = {
     "sweep_summary": "sweeps",
     "sweep_part": "sweeps",
     "sweep_command": "cli report_content",
-    "sweep_plot": "pareto_plot heat_map_plot",
+    "sweep_plot": "pareto_plot heat_map_plot rates_plot",
     "plot_command": "cli",
     "event_command": "cli",
     "report_command": "cli",
@@ -87,12 +88,14 @@ UPWARD = {
     "law -> problems": "a law reads recorded values with the readers of data files",
     "world -> engines": "World.events makes the source that both engines read",
     "trace -> plot": "Trace.plot draws",
+    "trace -> graph_plot": "Trace.plot_graph draws",
     "comparison -> plot": "Comparison.save draws",
     "comparison -> comparison_plot": "Comparison.plot draws",
     "comparison -> comparison_summary": "Comparison.table counts what a summary counts",
     "sweeps -> sweep_plot": "Sweep.plot draws",
     "sweeps -> pareto_plot": "Sweep.pareto draws",
     "sweeps -> heat_map_plot": "Sweep.heat_map draws",
+    "sweeps -> rates_plot": "Sweep.plot_graph draws",
     "sweeps -> sweep_xarray": "Sweep.to_xarray hands over to another library",
     "comparison -> pareto_plot": "Comparison.pareto draws",
 }

@@ -14,7 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 from gossipsim.errors import ScenarioError
 from gossipsim.graph import Graph
-from gossipsim.plot import FORMATS, X_AXES, draw, draw_graph, save
+from gossipsim.graph_plot import draw_graph
+from gossipsim.plot import FORMATS, X_AXES, draw, save
 from gossipsim.scenario import Scenario
 from gossipsim.summary import decay_rate
 from gossipsim.trace import COUNTS, Trace

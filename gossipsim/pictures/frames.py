@@ -17,9 +17,10 @@ from gossipsim.engines.base import choose
 from gossipsim.engines.events import Limits
 from gossipsim.errors import ScenarioError, nearest, shown
 from gossipsim.folders import write_whole
+from gossipsim.graph_plot import places_of
 from gossipsim.pictures.history import History, Walk, built, edges_of, hops, horizon, walk
 from gossipsim.pictures.messages import Presences
-from gossipsim.plot import COLOURS, places_of, sequential
+from gossipsim.plot import COLOURS, sequential
 from gossipsim.scenario import Scenario
 from gossipsim.world import World
 

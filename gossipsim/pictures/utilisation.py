@@ -11,9 +11,10 @@ import numpy as np
 
 from gossipsim.arrays import Floats
 from gossipsim.engines.events import ROUND, Tape
+from gossipsim.graph_plot import places_of
 from gossipsim.pictures.history import History, built, durations, edges_of, hops, horizon, walk
 from gossipsim.pictures.messages import Presences, absences, messages, occupied
-from gossipsim.plot import COLOURS, places_of, sequential
+from gossipsim.plot import COLOURS, sequential
 from gossipsim.scenario import Scenario
 from gossipsim.world import World
 
