@@ -4,6 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from both_engines import assert_same, scenario
 
 import gossipsim as gs
 from gossipsim.churn import Churn, Presence
@@ -28,30 +29,6 @@ FLEETS = {
         "failures": [{"time": 10.0, "nodes": "hubs", "share": 0.2, "until": 30.0}, {"time": 20.0, "nodes": [3]}],
     },
 }
-
-
-def scenario(method, wire, fleet, **more):
-    return gs.Scenario.parse(
-        {
-            "seed": 4,
-            "topology": {"name": "grid", "n": 9},
-            "problem": {"name": "linear_regression", "synthetic": {"samples": 7, "dim": 3}},
-            "method": method,
-            "wire": wire,
-            "fleet": fleet,
-            "run": {"time": 40},
-            "record": {"points": 5},
-        }
-        | more
-    )
-
-
-def assert_same(a, b):
-    assert a.status == b.status
-    for name in a.columns:
-        assert a.columns[name].tobytes() == b.columns[name].tobytes(), name
-    for name in a.final:
-        assert a.final[name].tobytes() == b.final[name].tobytes(), name
 
 
 @pytest.mark.parametrize("exchange", ["atomic", "handshake"])

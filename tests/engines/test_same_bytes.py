@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from both_engines import assert_same
 
 import gossipsim as gs
 from gossipsim.engines import events
@@ -31,13 +32,6 @@ def scenario(topology, method, **more):
         }
         | more
     )
-
-
-def assert_same(a, b):
-    for name, column in a.columns.items():
-        assert column.tobytes() == b.columns[name].tobytes(), name
-    for name, array in a.final.items():
-        assert array.tobytes() == b.final[name].tobytes(), name
 
 
 SERVED = sorted(name for name in gs.methods() if Method.registry[name].server)

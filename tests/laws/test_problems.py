@@ -61,6 +61,18 @@ def test_gradient_is_the_slope_of_the_value(objective):
     np.testing.assert_allclose(objective.values(points), [objective.value(point) for point in points], rtol=1e-12)
 
 
+def test_gaps_are_differences_of_values_without_their_rounding(objective):
+    best = objective.optimum
+    points = best.x + rng(4).standard_normal((6, objective.dim))
+    found = objective.gaps(points)
+    np.testing.assert_allclose(found, objective.values(points) - best.value, rtol=1e-10)
+    assert found.tobytes() == b"".join(objective.gaps(point[None]).tobytes() for point in points)
+    near = objective.gaps(best.x + 1e-9 * rng(5).standard_normal((6, objective.dim)))
+    if objective.problem.quadratic:
+        assert (near > 0).all()
+        assert near.max() <= objective.L * objective.dim * 1e-17
+
+
 def test_hessians_are_slopes_of_the_gradient(objective):
     x, v = rng(4).standard_normal((2, objective.dim))
     problem, nodes = objective.problem, np.array([3, 1])
