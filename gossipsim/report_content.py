@@ -128,7 +128,7 @@ def _sweep(sweep: Sweep) -> Page:
         files=named_files(sweep.given),
     )
     page.headline = [
-        ("settings", f"{many:,}, {len(seeds):,} seeds each, {len(sweep.runs):,} runs"),
+        ("settings", f"{many:,}, {len(seeds):,} seed{'s' * (len(seeds) > 1)} each, {len(sweep.runs):,} runs"),
         *((key, ", ".join(dict.fromkeys(number(row[key]) or "none" for row in sweep.settings))) for key in sweep.keys),
         ("ended", ", ".join(f"{count:,} {status}" for status, count in counts(sweep).items())),
     ]
@@ -159,7 +159,9 @@ def _yaml(sweep: Sweep) -> str:
 
 
 def _sweep_figures(page: Page, sweep: Sweep, goal: float | None) -> None:
-    _try(page, sweep.plot, "Over time: median over seeds, and the band that holds 80 % of the runs.", broad=True)
+    several = len({run.seed for run in sweep.runs}) > 1
+    what = "median over seeds, and the band that holds 80 % of the runs" if several else "one seed"
+    _try(page, sweep.plot, f"Over time: {what}.", broad=True)
     _try(page, lambda: sweep.plot(x="bits"), "The same over what was sent on all links together.", broad=True)
     if goal is not None and "error" in sweep.metrics:
         caption = (

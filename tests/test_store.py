@@ -275,7 +275,7 @@ def test_workers_end_when_the_sweep_is_killed(file, tmp_path):
         while len(workers) < 3 and time.monotonic() - began < 60:  # two workers and loky's watchman
             workers = psutil.Process(process.pid).children(recursive=True)
             time.sleep(0.1)
-        time.sleep(10)
+        time.sleep(4)
         os.kill(process.pid, signal.SIGKILL)
     _, alive = psutil.wait_procs(workers, timeout=60)
     assert not alive

@@ -135,6 +135,7 @@ def test_every_run_is_that_of_simulate():
             assert column.tobytes() == swept.outcomes[run.id].columns[name].tobytes(), name
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_bytes_of_one(tmp_path):
     more = {"vary": VARY, "seeds": 4, "engine": "processes"}
     one = gs.sweep(SCENARIO, backend="serial", out=tmp_path / "one", **more)

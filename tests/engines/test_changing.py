@@ -22,10 +22,9 @@ SCHEDULES = {
 }
 METHODS = (
     "gossip",
-    "d_psgd",
     *(
         pytest.param(m, marks=pytest.mark.slow)
-        for m in ("dadao", "a2cid2", "ad_psgd", "push_sum", "diging", "adom_plus")
+        for m in ("d_psgd", "dadao", "a2cid2", "ad_psgd", "push_sum", "diging", "adom_plus")
     ),
 )
 NETWORK = {"wire": {"latency": {"name": "exponential", "mean": 0.2}, "loss": 0.1}}

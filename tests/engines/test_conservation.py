@@ -125,6 +125,7 @@ def test_momentum_keeps_the_sum_of_both_vectors_and_atomic_exchanges_keep_each(
         np.testing.assert_allclose(now, before, atol=1e-12 * scale)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(GRAPHS), seeds, latencies, losses, fleets)
 @settings(max_examples=15, deadline=None)
 def test_every_mass_of_push_sum_is_at_a_node_or_under_way_or_was_in_a_lost_message(
@@ -155,6 +156,7 @@ def test_every_mass_of_push_sum_is_at_a_node_or_under_way_or_was_in_a_lost_messa
     np.testing.assert_allclose(x, before, atol=1e-12)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(GRAPHS), seeds, latencies)
 @settings(max_examples=15, deadline=None)
 def test_push_sum_without_losses_has_all_its_mass_at_nodes_when_nothing_is_under_way(topology, seed, latency):

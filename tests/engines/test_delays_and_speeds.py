@@ -46,11 +46,9 @@ def test_engines_agree_on_delays_of_links(method, wire, matrix):
     assert any(fast.columns[name].tobytes() != ideal.columns[name].tobytes() for name in later)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fleet", SPEEDS)
-@pytest.mark.parametrize(
-    "method",
-    ["d_psgd", *(pytest.param(m, marks=pytest.mark.slow) for m in ("dadao", "a2cid2", "async_dsgd", "ad_psgd"))],
-)
+@pytest.mark.parametrize("method", ["dadao", "d_psgd", "a2cid2", "async_dsgd", "ad_psgd"])
 def test_engines_agree_on_speeds_of_nodes(method, fleet):
     s = scenario(method, {}, SPEEDS[fleet])
     fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))

@@ -73,12 +73,8 @@ def test_other_methods_agree_or_decline(method):
     assert_same(fast, gs.simulate(s, engine="processes"))
 
 
-FAST_ROUNDS = pytest.mark.parametrize(
-    "method", ["d_psgd", *(pytest.param(m, marks=pytest.mark.slow) for m in ("extra", "msda"))]
-)
-
-
-@FAST_ROUNDS
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["d_psgd", "extra", "msda"])
 @pytest.mark.parametrize("wire", ["narrow", "lossy"])
 def test_rounds_are_rounds_also_when_nodes_come_and_go(method, wire):
     problem = (
@@ -97,7 +93,8 @@ def test_rounds_are_rounds_also_when_nodes_come_and_go(method, wire):
 NARROW = {"bandwidth": 100.0, "uplink": 300.0, "latency": {"name": "uniform", "low": 0.0, "high": 0.2}}
 
 
-@pytest.mark.parametrize("fleet", ["steady", pytest.param("kept", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fleet", ["steady", "kept"])
 def test_compressed_messages_pass_narrow_links_sooner(fleet):
     s = scenario({"name": "choco_gossip", "gamma": 0.2}, NARROW, FLEETS[fleet], compressor={"name": "top_k", "k": 1})
     fast, plain = (gs.simulate(s, engine=engine) for engine in ("compiled", "processes"))
@@ -107,13 +104,13 @@ def test_compressed_messages_pass_narrow_links_sooner(fleet):
     assert messages["short"] > messages["whole"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "n", "compressor", "transfer"),
     [
         ("choco_gossip", 9, {"name": "top_k", "k": 2}, 4 * 2 * 34 / 300 + 2 * 34 / 100),
-        pytest.param("choco_gossip", 9, {"name": "qsgd", "levels": 1}, 4 * 38 / 300 + 38 / 100, marks=pytest.mark.slow),
-        # its server compresses nothing
-        pytest.param("ef21", 5, {"name": "top_k", "k": 1}, 4 * 96 / 300 + 96 / 100, marks=pytest.mark.slow),
+        ("choco_gossip", 9, {"name": "qsgd", "levels": 1}, 4 * 38 / 300 + 38 / 100),
+        ("ef21", 5, {"name": "top_k", "k": 1}, 4 * 96 / 300 + 96 / 100),  # its server compresses nothing
     ],
 )
 def test_a_round_takes_as_long_as_its_messages_have_bits(method, n, compressor, transfer):
@@ -160,7 +157,7 @@ def test_messages_of_unknown_size_need_links_without_a_bandwidth():
     assert suits(scenario(method, {"service": 0.3}, {}, **bernoulli)) is None
 
 
-@pytest.mark.parametrize("method", ["gossip", "d_psgd"])
+@pytest.mark.parametrize("method", ["gossip", pytest.param("d_psgd", marks=pytest.mark.slow)])
 def test_a_network_does_not_depend_on_the_size_of_blocks(method, monkeypatch):
     s = scenario(method, WIRES["narrow"] | {"exchange": "handshake"}, FLEETS["kept"])
     whole = gs.simulate(s)

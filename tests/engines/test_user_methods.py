@@ -123,7 +123,8 @@ print(trace.meta["engine"], repr(trace.columns["error"][-1].item()))
 """
 
 
-@pytest.mark.parametrize("method", [*(pytest.param(m, marks=pytest.mark.slow) for m in ("dadao", "gossip")), "user"])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["dadao", "gossip", "user"])
 def test_without_the_compiler_everything_runs_interpreted(tmp_path, method):
     s = scenario(tmp_path, EAGER, "Lazy", run={"time": 8})
     if method != "user":

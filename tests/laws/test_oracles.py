@@ -74,13 +74,10 @@ def test_proximal_maps_do_not_expand_and_contract_by_strong_convexity(rho):
 
 
 @pytest.mark.needs_compiler
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "problem"),
-    [
-        ("ad_psgd", "linear_regression"),
-        pytest.param("d_admm", "linear_regression", marks=pytest.mark.slow),
-        pytest.param("ssda", "logistic_regression", marks=pytest.mark.slow),
-    ],
+    [("ad_psgd", "linear_regression"), ("d_admm", "linear_regression"), ("ssda", "logistic_regression")],
 )
 def test_compiled_and_interpreted_oracles_agree(method, problem):
     w = world(method, PROBLEMS[problem], init="normal")

@@ -41,7 +41,8 @@ def test_rates_of_zero_in_a_file_count_like_edges_that_are_not_there(tmp_path):
     assert world.promise.met
 
 
-@pytest.mark.parametrize("method", ["dadao", pytest.param("continuized", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["dadao", "continuized"])
 def test_pruned_edges_never_fire_and_the_others_suffice(method):
     world = gs.World.build(scenario({"name": "optimal", "prune": True, "total": 3.0}, method))
     source, first, clock, pairs = world.events(), 0, 0.0, set()
