@@ -18,12 +18,12 @@ from common import Engine, machine, seconds_per_event, three, world
 def one(n, dim, rounds, events):
     samples = 20 if dim <= 1000 else 5
     built = world(n, dim, samples)
+    data = built.objective.samples.nbytes  # before the engine gives them up
     engine = Engine(built, every=max(n, 100))
     cost = seconds_per_event({"it": (engine.run, events)}, rounds)["it"]
     engine.check()
-    objective, graph = built.objective, built.graph
     state = engine.engine.state.nodes.nbytes
-    held = state + objective.samples.nbytes + graph.edges.nbytes + built.rates.nbytes
+    held = state + data + built.graph.edges.nbytes + built.rates.nbytes
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"n": n, "d": dim, "ns": three(cost * 1e9), "state_MB": three(state / 1e6),
             "state_data_graph_MB": three(held / 1e6), "peak_MB": three(peak / 1e6)}  # fmt: skip

@@ -217,6 +217,8 @@ class _Recorder:
         others = [Metric.registry[name] for name in self.names if name not in SIMPLE]
         self.simple = all(issubclass(metric, OfMean) for metric in others)
         self.wants = 2 + world.objective.dim if others else 1 + ("consensus" in self.names)
+        if "gap" in self.names:
+            _ = world.objective.curvature  # from samples, before the engine gives them up
         self.parts: list[Records] = []
         self.error = inf
         self.number = 0

@@ -35,6 +35,8 @@ class Binding:
         linked = lowered.uses_links
         self.nodes, self.links = world.start(linked)
         self.gradients = world.gradients
+        if self.gradients.kernel is objective.problem.condensed_gradient:
+            objective.give_up_samples()
         self.moment = Moment(world, self.links)
         boxes = len(graph.nbr) if lowered.per_link else graph.n
         self.letters = zeros(method.letter(), objective.dim, max(2, boxes if method.talks == "round" else 2))

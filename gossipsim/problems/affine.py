@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.kernels import kernel
-from gossipsim.problems.base import Rows, Vector, rows
+from gossipsim.problems.base import Rows, Vector
+from gossipsim.rows import zeros
 
 AFFINE_SAMPLE = {"a": "vector", "b": "scalar"}
 """Fields of `affine_rows`: a row of H_i, and an entry of b_i."""
@@ -35,4 +36,11 @@ def affine_rows(H: Vector, b: Vector) -> tuple[Rows, NDArray[np.int64]]:
     ([-1.0, -3.0], [0, 2])
     """
     n, d = b.shape
-    return rows(H.reshape(-1, d), b.reshape(-1)), np.arange(n + 1, dtype=np.int64) * d
+    found, first = affine_places(n, d)
+    found["a"], found["b"] = H.reshape(-1, d), b.reshape(-1)
+    return found, first
+
+
+def affine_places(n: int, d: int) -> tuple[Rows, NDArray[np.int64]]:
+    """Return rows of zeros for `n` nodes in dimension `d`, and where each node's start."""
+    return zeros(AFFINE_SAMPLE, d, n * d), np.arange(n + 1, dtype=np.int64) * d

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gossipsim.component import NonNegative
 from gossipsim.kernels import dot, kernel
 from gossipsim.problems import spectra
-from gossipsim.problems.affine import AFFINE_SAMPLE, affine_gradient, affine_rows
+from gossipsim.problems.affine import AFFINE_SAMPLE, affine_gradient, affine_places
 from gossipsim.problems.base import Objective, Rows, Vector
 from gossipsim.problems.inverse import EIGEN_SAMPLE, eigen_rows, through_eigenvectors
 from gossipsim.problems.regression import Regression
@@ -63,16 +63,25 @@ class LinearRegression(Regression, name="linear_regression"):
         """Return the normal equations when they have fewer rows than the samples."""
         if len(objective.samples) <= objective.n * objective.dim:
             return None
-        return affine_rows(*self.normal_equations(objective))
+        n, d = objective.n, objective.dim
+        found, first = affine_places(n, d)
+        self.normal_equations(objective, found["a"].reshape(n, d, d), found["b"].reshape(n, d))
+        return found, first
 
     def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
         """Return the eigenvectors of the H_i."""
-        return eigen_rows(*self.normal_equations(objective))
+        n, d = objective.n, objective.dim
+        H, b = np.empty((n, d, d)), np.empty((n, d))
+        self.normal_equations(objective, H, b)
+        return eigen_rows(H, b)
 
-    def normal_equations(self, objective: Objective) -> tuple[Vector, Vector]:
-        """Return H_i = (2/m_i) A_i^T A_i + l2 I and (2/m_i) A_i^T b_i, `(n, d, d)` and `(n, d)`: grad f_i(x) = H_i x - b_i."""
-        grams, moments = spectra.normal_equations(objective.samples["a"], objective.samples["b"], objective.first)
-        return 2.0 * grams + self.l2 * np.eye(objective.dim), 2.0 * moments
+    def normal_equations(self, objective: Objective, H: Vector, b: Vector) -> None:
+        """Write (2/m_i) A_i^T A_i + l2 I to `H` `(n, d, d)` and (2/m_i) A_i^T b_i to `b` `(n, d)`: grad f_i(x) = H_i x - b_i."""
+        spectra.normal_equations(objective.samples["a"], objective.samples["b"], objective.first, H, b)
+        H *= 2.0
+        b *= 2.0
+        for k in range(objective.dim):
+            H[:, k, k] += self.l2
 
     def loss(self, z: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """Return (z - b)^2."""

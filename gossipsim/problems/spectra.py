@@ -74,17 +74,17 @@ def hessians(A: Vector, first: Shards, nodes: Shards, weights: Vector) -> Vector
     return out
 
 
-def normal_equations(A: Vector, b: Vector, first: Shards) -> tuple[Vector, Vector]:
-    """Return (1/m_i) A_i^T A_i and (1/m_i) A_i^T b_i for all shards, `(n, d, d)` and `(n, d)`.
+def normal_equations(A: Vector, b: Vector, first: Shards, grams: Vector, moments: Vector) -> None:
+    """Write (1/m_i) A_i^T A_i and (1/m_i) A_i^T b_i of all shards to `grams` `(n, d, d)` and `moments` `(n, d)`.
 
     Examples
     --------
-    >>> grams, moments = normal_equations(np.diag([2.0, 4.0]), np.array([1.0, 3.0]), np.array([0, 2]))
+    >>> grams, moments = np.empty((1, 2, 2)), np.empty((1, 2))
+    >>> normal_equations(np.diag([2.0, 4.0]), np.array([1.0, 3.0]), np.array([0, 2]), grams, moments)
     >>> grams.tolist(), moments.tolist()
     ([[[2.0, 0.0], [0.0, 8.0]]], [[1.0, 6.0]])
     """
-    n, d = len(first) - 1, A.shape[1]
-    grams, moments = np.empty((n, d, d)), np.empty((n, d))
+    d = A.shape[1]
     # With several threads the order of sums, and so the last bits of gradients, would depend on the machine.
     with threadpool_limits(1) if np.diff(first).max() * d * d > _SERIAL else nullcontext():
         for nodes, m in batches(first, d):
@@ -92,7 +92,6 @@ def normal_equations(A: Vector, b: Vector, first: Shards) -> tuple[Vector, Vecto
             turned = np.swapaxes(block, 1, 2)
             grams[nodes] = turned @ block / m
             moments[nodes] = (turned @ gather(b[:, None], first, nodes, m))[:, :, 0] / m
-    return grams, moments
 
 
 def batches(first: Shards, d: int, nodes: Shards | None = None) -> Iterator[tuple[Shards, int]]:

@@ -9,6 +9,7 @@ import gossipsim as gs
 from gossipsim.problems import Problem
 from gossipsim.problems.affine import affine_gradient
 from gossipsim.problems.linear_regression import LinearRegression
+from gossipsim.simulation import simulate_world
 
 
 def objective(samples, dim, n=5, seed=1, l2=0.25):
@@ -35,7 +36,8 @@ def test_shards_of_different_sizes():
     )
     f = f.build(6, 2)
     assert len(set(f.counts.tolist())) > 1
-    H, b = LinearRegression.normal_equations(f.problem, f)
+    H, b = np.empty((6, f.dim, f.dim)), np.empty((6, f.dim))
+    LinearRegression.normal_equations(f.problem, f, H, b)
     X = np.random.default_rng(3).standard_normal((6, f.dim))
     np.testing.assert_allclose(np.einsum("nij,nj->ni", H, X) - b, f.local_gradients(X), rtol=1e-11, atol=1e-12)
 
@@ -66,6 +68,29 @@ def test_who_reads_the_samples(settings, condensed):
     )
     assert (world.gradients.kernel is affine_gradient) == condensed
     assert len(world.gradients.rows) == (8 if condensed else 36)
+
+
+@pytest.mark.needs_compiler
+def test_samples_are_given_up_and_made_again(monkeypatch):
+    monkeypatch.setattr("gossipsim.problems.base.WORTH_FREEING", 100)
+    scenario = gs.Scenario.parse(
+        {
+            "topology": {"name": "cycle", "n": 4},
+            "problem": {"name": "linear_regression", "l2": 0.5, "synthetic": {"samples": 9, "dim": 3}},
+            "method": "dadao",
+            "run": {"time": 5},
+        }
+    )
+    world = gs.World.build(scenario)
+    kept = world.objective.samples
+    lean = simulate_world(world)
+    assert "samples" not in vars(world.objective), "nor did the run ask for them again"
+    assert world.objective.samples is not kept
+    assert world.objective.samples.tobytes() == kept.tobytes()
+    monkeypatch.undo()
+    whole = gs.simulate(scenario)
+    for name, column in whole.columns.items():
+        assert column.tobytes() == lean.columns[name].tobytes()
 
 
 def test_a_server_has_no_rows():
