@@ -6,6 +6,7 @@ Everything is computed with 150 digits and rounded once, so that defective matri
 from __future__ import annotations
 
 from functools import lru_cache
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -80,22 +81,19 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
             for r in range(size):
                 vandermonde[r, m] = values_at_zero[r]
         inverse = mp.inverse(vandermonde)
-        powers = [mp.eye(size)]
-        for _ in range(size - 1):
-            powers.append(powers[-1] * exact)
-        taylor = [np.array(powers[0].tolist(), dtype=float)]
-        whole = powers[0]
-        for k in range(1, size + _TERMS + 4):
-            whole = whole * exact / k
-            taylor.append(np.array(whole.tolist(), dtype=float))
-        coefficients = np.zeros((size, size, size))
-        for m in range(size):
-            whole = mp.matrix(size, size)
-            for r in range(size):
-                whole += inverse[m, r] * powers[r]
-            for i in range(size):
-                for j in range(size):
-                    coefficients[m, i, j] = float(whole[i, j])
+        power, powers = mp.eye(size), []
+        for _ in range(size + _TERMS + 4):
+            powers.append(power.tolist())
+            power = power * exact
+        taylor = [
+            [[float(entry / factorial(k)) if entry else 0.0 for entry in row] for row in power]
+            for k, power in enumerate(powers)
+        ]
+        shares = inverse.tolist()
+        entries = [[[power[i][j] for power in powers[:size]] for j in range(size)] for i in range(size)]
+        coefficients = np.array(
+            [[[float(mp.fdot(share, entry)) for entry in row] for row in entries] for share in shares]
+        ).reshape(size, size, size)
     # Relations such as "this decay is twice that one" hold only up to rounding; without this the pattern would be luck.
     with np.errstate(over="ignore", invalid="ignore"):
         units = np.array([np.float64(scale) ** mode.power for mode in modes])[:, None, None]

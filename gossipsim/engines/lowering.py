@@ -11,7 +11,7 @@ import ast
 import copy
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any
 
 from gossipsim.engines.text import global_name, size_of, types_of
@@ -136,10 +136,18 @@ class Lowered:
         found = getattr(self.compressor if name == "compress" else self.method, name, None)
         return found if isinstance(found, Kernel) else None
 
+    @cached_property
+    def flow_sources(self) -> tuple[str, ...]:
+        """The kernels that bring a row, or a copy of its primal field, to a time."""
+        if self.flow is None:
+            return ()
+        fields = self.method.vectors()
+        return self.flow.source(fields), self.flow.view_source(fields, self.method.primal)
+
     @property
     def key(self) -> Hashable:
         """All that the generated text depends on."""
-        flow = None if self.flow is None else self.flow.matrix.tobytes()
+        flow = self.flow_sources  # they depend on the pattern of the matrix, not on its numbers
         verbs = tuple(self.verb(name) for name in (*VERBS, "route", "gradient", "resolvent", "compress"))
         method = self.method
         acts = (
@@ -245,9 +253,7 @@ class Lowered:
             outside |= verb.outside()
             bodies.append("@_verb\n" + ast.unparse(ast.fix_missing_locations(tree)))
         parts += [global_name(name, value) for name, value in sorted(outside.items())]
-        if self.flow is not None:
-            bodies.append("@_verb\n" + self.flow.source(self.method.vectors()))
-            bodies.append("@_verb\n" + self.flow.view_source(self.method.vectors(), self.method.primal))
+        bodies += [f"@_verb\n{text}" for text in self.flow_sources]
         bodies.append("@_verb\n" + ast.unparse(lift(_distance, {"a": VECTOR, "b": VECTOR}, "distance")))
         return "\n".join(parts) + "\n\n" + "\n\n".join(bodies) + "\n"
 
