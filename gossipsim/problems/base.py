@@ -199,7 +199,8 @@ class Objective:
     def give_up_samples(self) -> None:
         """Free the memory of samples that are large and can be made again, until somebody asks for them."""
         if self.again is not None and self.samples.nbytes > WORTH_FREEING:
-            del self.__dict__["samples"]
+            for name in ("samples", "weights"):
+                self.__dict__.pop(name, None)
 
     @property
     def n(self) -> int:
