@@ -109,22 +109,23 @@ class Regression(DataProblem):
             return np.asarray(A.T @ (w * self.slope(A @ x, b)) + self.l2 * x)
         out = self.l2 * x
         # The weights are recomputed: 1 / (n m_i) rounded to double would perturb the minimiser.
-        weights = x.dtype.type(1.0) / np.repeat(objective.n * objective.counts, objective.counts).astype(x.dtype)
+        shares = np.repeat(objective.n * objective.counts, objective.counts)
         step = max(1, BLOCK // objective.dim)
         for j in range(0, len(A), step):
-            block, labels = A[j : j + step].astype(x.dtype), b[j : j + step].astype(x.dtype)
-            out = out + (weights[j : j + step] * self.slope(block @ x, labels)) @ block
+            part = slice(j, j + step)
+            block, labels, weights = A[part].astype(x.dtype), b[part].astype(x.dtype), 1 / shares[part].astype(x.dtype)
+            out = out + (weights * self.slope(block @ x, labels)) @ block
         return np.asarray(out)
 
     def hessian(self, objective: Objective, x: Vector) -> Vector:
         """Return the Hessian of f at `x`, `(d, d)`."""
         A, b = objective.samples["a"], objective.samples["b"]
-        w = objective.weights * self.bend(A @ x, b)
         H = self.l2 * np.eye(objective.dim)
         step = max(1, BLOCK // objective.dim)
         for j in range(0, len(A), step):
             part = slice(j, j + step)
-            H += A[part].T @ (w[part, None] * A[part])
+            w = objective.weights[part] * self.bend(A[part] @ x, b[part])
+            H += A[part].T @ (w[:, None] * A[part])
         return H
 
     def hessian_product(self, objective: Objective, x: Vector, v: Vector) -> Vector:
