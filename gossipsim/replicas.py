@@ -76,10 +76,12 @@ def simulate_seeds(
         # Trees of source are made here, once: other threads make some too (NumPy reads headers with ast.literal_eval), and
         # Python 3.11 mixes up those of several threads.
         choose(engine, first)
+    graph = first.graph
+    del first  # its rows and samples may be large
 
     def run(replica: Scenario) -> Trace:
         began = time.perf_counter()
-        return simulate_world(World.build(replica, like=first), engine, began=began)
+        return simulate_world(World.build(replica, graph), engine, began=began)
 
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
         return list(pool.map(run, replicas))

@@ -21,7 +21,7 @@ DENSE = 1000
 RESTARTS = 200
 """Lanczos restarts before an eigenvalue is given up."""
 
-_SPECTRA, _REMEMBERED = 4, 100_000
+_SPECTRA, _REMEMBERED = 4, 10_000
 """How many spectra a graph keeps, for seeds that share it, and up to how many edges it does."""
 
 

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, nearest, shown
+from gossipsim.graph import Graph
 from gossipsim.interrupts import put_off
 from gossipsim.simulation import simulate_world
 from gossipsim.store import Outcome
@@ -199,21 +200,22 @@ def run_batch(runs: Sequence[Run], engine: str, keep_final: bool = False) -> lis
     found: list[tuple[Outcome | None, float]] = []
     # With several threads the order of sums, and so the last bits of results, would depend on the machine's load.
     with threadpool_limits(1):
-        before: list[World] = []
+        graphs: dict[int, Graph] = {}
         for run in runs:
             began = time.perf_counter()
-            found.append((_outcome(run, engine, keep_final, before), time.perf_counter() - began))
+            found.append((_outcome(run, engine, keep_final, graphs), time.perf_counter() - began))
     return found
 
 
-def _outcome(run: Run, engine: str, keep_final: bool, before: list[World]) -> Outcome | None:
-    """Compute a run; `before` holds the world of the last one, whose graph is used again if it is the same."""
+def _outcome(run: Run, engine: str, keep_final: bool, graphs: dict[int, Graph]) -> Outcome | None:
+    """Compute a run; the seeds of a setting share its graph."""
     if run.scenario is None:
         return Outcome("refused", run.refusal)
     began = time.perf_counter()
     try:
-        before[:] = [World.build(run.scenario, like=before[0] if before else None)]
-        trace = simulate_world(before[0], engine, began=began)
+        world = World.build(run.scenario, graphs.get(run.setting))
+        graphs[run.setting] = world.graph
+        trace = simulate_world(world, engine, began=began)
     except Interrupted:
         return None
     except Refused as reason:

@@ -63,8 +63,8 @@ class World:
     changing: Changing | None = field(default=None, repr=False)
 
     @classmethod
-    def build(cls, scenario: Scenario, like: World | None = None) -> World:
-        """Build a world; of one that is `like` it, the graph and what is known about it are taken over.
+    def build(cls, scenario: Scenario, graph: Graph | None = None) -> World:
+        """Build a world, on the `graph` of another world with the same topology if there is one.
 
         Raises
         ------
@@ -75,8 +75,7 @@ class World:
         """
         method = scenario.method
         with _under("topology"):
-            same = like is not None and like.scenario.topology == scenario.topology
-            graph = like.graph if like is not None and same else scenario.topology.build()
+            graph = scenario.topology.build() if graph is None else graph
         with _under("fleet"):
             scenario.fleet.calls(graph, method.computes, scenario.fleet.speeds_of(graph, scenario.seed))
         suits(scenario, graph)

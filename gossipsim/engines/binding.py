@@ -35,7 +35,7 @@ class Binding:
         linked = lowered.uses_links
         self.nodes, self.links = world.start(linked)
         self.gradients = world.gradients
-        if self.gradients.kernel is objective.problem.condensed_gradient:
+        if self.gradients.kernel is not objective.problem.gradient:
             objective.give_up_samples()
         self.moment = Moment(world, self.links)
         boxes = len(graph.nbr) if lowered.per_link else graph.n

@@ -45,10 +45,6 @@ class Problem(Component, kind="problem"):
     inverse_sample: ClassVar[dict[str, str] | None] = None
     """Fields of the rows that `resolvent` reads; None: those of the samples."""
     gradient: ClassVar[Kernel]
-    condensed_sample: ClassVar[dict[str, str] | None] = None
-    """Fields of the rows that `condensed_gradient` reads."""
-    condensed_gradient: ClassVar[Kernel | None] = None
-    """`condensed_gradient(q, rows, x, out)` writes grad f_i(x) from the rows of `condense`; None: there is no such way."""
     resolvent: ClassVar[Kernel | None] = None
     """`resolvent(q, rows, y, rho, out)` writes argmin_x f_i(x) - y . x + (rho / 2) |x|^2: grad f_i^*(y) for rho = 0, and
     the proximal point of v with step 1 / rho for y = rho v."""
@@ -61,8 +57,8 @@ class Problem(Component, kind="problem"):
         """Return what the oracles below compute once and keep in `objective.prepared`."""
         return None
 
-    def condense(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]] | None:
-        """Return rows that give the same gradients as all samples with less work, and where each node's start, `(n + 1,)`."""
+    def condense(self, objective: Objective) -> Oracle | None:
+        """Return what computes the gradients over all samples of a node with less work, or None."""
         return None
 
     def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
@@ -235,14 +231,7 @@ class Objective:
     @cached_property
     def full_oracle(self) -> Oracle:
         """What gradients over all samples are computed with."""
-        kernel, fields, found = (
-            self.problem.condensed_gradient,
-            self.problem.condensed_sample,
-            self.problem.condense(self),
-        )
-        if kernel is None or fields is None or found is None:
-            return self.sampled_oracle
-        return Oracle(kernel, fields, *found)
+        return self.problem.condense(self) or self.sampled_oracle
 
     @property
     def sampled_oracle(self) -> Oracle:

@@ -13,7 +13,7 @@ from gossipsim.component import NonNegative
 from gossipsim.kernels import dot, kernel
 from gossipsim.problems import spectra
 from gossipsim.problems.affine import AFFINE_SAMPLE, affine_gradient, affine_places
-from gossipsim.problems.base import Objective, Rows, Vector
+from gossipsim.problems.base import Objective, Oracle, Rows, Vector
 from gossipsim.problems.inverse import EIGEN_SAMPLE, eigen_rows, through_eigenvectors
 from gossipsim.problems.regression import Regression
 from gossipsim.problems.synthetic import SyntheticLines
@@ -41,8 +41,6 @@ class LinearRegression(Regression, name="linear_regression"):
     """
 
     quadratic: ClassVar[bool] = True
-    condensed_sample = AFFINE_SAMPLE
-    condensed_gradient = affine_gradient
     inverse_sample = EIGEN_SAMPLE
     resolvent = through_eigenvectors
     steepest = 2.0
@@ -59,14 +57,17 @@ class LinearRegression(Regression, name="linear_regression"):
             r = 2.0 / len(samples) * (dot(row.a, x) - row.b)
             out[:] = out + r * row.a
 
-    def condense(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]] | None:
-        """Return the normal equations when they have fewer rows than the samples."""
-        if len(objective.samples) <= objective.n * objective.dim:
+    def condense(self, objective: Objective) -> Oracle | None:
+        """Return the normal equations when they have fewer rows than the samples; they belong to this class's gradient."""
+        if (
+            type(self).gradient is not LinearRegression.gradient
+            or len(objective.samples) <= objective.n * objective.dim
+        ):
             return None
         n, d = objective.n, objective.dim
         found, first = affine_places(n, d)
         self.normal_equations(objective, found["a"].reshape(n, d, d), found["b"].reshape(n, d))
-        return found, first
+        return Oracle(affine_gradient, AFFINE_SAMPLE, found, first)
 
     def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
         """Return the eigenvectors of the H_i."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 import gossipsim as gs
+from gossipsim.kernels import kernel
 from gossipsim.problems import Problem
 from gossipsim.problems.affine import affine_gradient
 from gossipsim.problems.linear_regression import LinearRegression
@@ -42,6 +43,18 @@ def test_shards_of_different_sizes():
     np.testing.assert_allclose(np.einsum("nij,nj->ni", H, X) - b, f.local_gradients(X), rtol=1e-11, atol=1e-12)
 
 
+def scenario(samples=9, dim=2, **more):
+    return gs.Scenario.parse(
+        {
+            "topology": {"name": "cycle", "n": 4},
+            "problem": {"name": "linear_regression", "l2": 0.5, "synthetic": {"samples": samples, "dim": dim}},
+            "method": "d_psgd",
+            "run": {"time": 5},
+        }
+        | more
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "condensed"),
     [
@@ -54,56 +67,38 @@ def test_shards_of_different_sizes():
     ids=["full", "minibatch", "noise", "no gradients", "conjugate"],
 )
 def test_who_reads_the_samples(settings, condensed):
-    synthetic = {"samples": 9, "dim": 2}
-    world = gs.World.build(
-        gs.Scenario.parse(
-            {
-                "topology": {"name": "cycle", "n": 4},
-                "problem": {"name": "linear_regression", "l2": 0.5, "synthetic": synthetic},
-                "method": "d_psgd",
-                "run": {"time": 1},
-            }
-            | settings
-        )
-    )
+    world = gs.World.build(scenario(**settings))
     assert (world.gradients.kernel is affine_gradient) == condensed
     assert len(world.gradients.rows) == (8 if condensed else 36)
+
+
+def test_another_gradient_has_other_normal_equations_or_none():
+    class Doubled(LinearRegression):
+        @kernel
+        def gradient(q, samples, x, out):
+            out[:] = 2.0 * x
+
+    f = Doubled.read({"synthetic": {"samples": 9, "dim": 2}}).build(4, 0)
+    assert f.full_oracle.kernel is Doubled.gradient
 
 
 @pytest.mark.needs_compiler
 def test_samples_are_given_up_and_made_again(monkeypatch):
     monkeypatch.setattr("gossipsim.problems.base.WORTH_FREEING", 100)
-    scenario = gs.Scenario.parse(
-        {
-            "topology": {"name": "cycle", "n": 4},
-            "problem": {"name": "linear_regression", "l2": 0.5, "synthetic": {"samples": 9, "dim": 3}},
-            "method": "dadao",
-            "run": {"time": 5},
-        }
-    )
-    world = gs.World.build(scenario)
+    given = scenario(dim=3, method="dadao")
+    world = gs.World.build(given)
     kept = world.objective.samples
     lean = simulate_world(world)
     assert "samples" not in vars(world.objective), "nor did the run ask for them again"
     assert world.objective.samples is not kept
     assert world.objective.samples.tobytes() == kept.tobytes()
     monkeypatch.undo()
-    whole = gs.simulate(scenario)
+    whole = gs.simulate(given)
     for name, column in whole.columns.items():
         assert column.tobytes() == lean.columns[name].tobytes()
 
 
 def test_a_server_has_no_rows():
-    synthetic = {"samples": 5, "dim": 2}
-    world = gs.World.build(
-        gs.Scenario.parse(
-            {
-                "topology": {"name": "star", "n": 4},
-                "problem": {"name": "linear_regression", "l2": 0.1, "synthetic": synthetic},
-                "method": "ef21",
-                "compressor": {"name": "top_k", "k": 1},
-                "run": {"rounds": 3},
-            }
-        )
-    )
+    server = {"topology": {"name": "star", "n": 4}, "method": "ef21", "compressor": {"name": "top_k", "k": 1}}
+    world = gs.World.build(scenario(samples=5, **server, run={"rounds": 3}))
     assert world.gradients.first.tolist() == [0, 0, 2, 4, 6]
