@@ -8,7 +8,7 @@ import cvxpy as cp
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gossipsim.errors import ScenarioError
@@ -166,6 +166,7 @@ def test_the_answer_keeps_what_it_says(case, room):
 
 @settings(max_examples=6, deadline=None)
 @given(graphs)
+@example(wired(566, 9, 5))  # the search for rates within the caps stalls before it proves that there are none
 def test_tighter_caps_cost_more_until_there_is_no_room(case):
     graph, _ = case
     free = optimal_rates(graph)
