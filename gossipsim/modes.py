@@ -6,7 +6,7 @@ Everything is computed with 150 digits and rounded once, so that defective matri
 from __future__ import annotations
 
 from functools import lru_cache
-from math import factorial
+from math import factorial, ldexp, perm
 from typing import Any
 
 import numpy as np
@@ -44,63 +44,38 @@ def spectral_form(matrix: ArrayLike) -> FlowForm:
 
 @lru_cache(maxsize=64)
 def _spectral_form(size: int, raw: bytes) -> FlowForm:
-    import mpmath as mp
+    import flint
 
     array = np.frombuffer(raw).reshape(size, size)
-    with mp.workdps(_DIGITS):
-        exact = mp.matrix(array.tolist())
-        scale = float(np.abs(array).max()) or 1.0
-        values = mp.eig(exact, left=False, right=False) if size > 1 else [exact[0, 0]]
-        clusters: list[list[Any]] = []
-        for value in values:
-            near = next((c for c in clusters if abs(c[0] - value) < _CLUSTER * scale), None)
-            if near is None:
-                clusters.append([value])
-            else:
-                near.append(value)
+    scale = float(np.abs(array).max()) or 1.0
+    with flint.ctx.workdps(_DIGITS):
+        exact = flint.arb_mat(array.tolist())
+        values = flint.acb_mat(exact).eig(algorithm="approx") if size > 1 else [flint.acb(exact[0, 0])]
         modes, derivatives = [], []
-        for cluster in clusters:
-            centre = mp.fsum(cluster) / len(cluster)
-            if mp.im(centre) < -_CLUSTER * scale:
-                continue
-            real = abs(mp.im(centre)) <= _CLUSTER * scale
-            decay, frequency = mp.re(centre), mp.mpf(0) if real else mp.im(centre)
-            if abs(decay) <= mp.mpf(10) ** -40 * scale:
-                decay = mp.mpf(0)
-            for power in range(len(cluster)):
-                rows = [_derivative(decay, frequency, power, r, mp) for r in range(size)]
-                if real:
-                    modes.append(Mode(float(decay), 0.0, power, ""))
-                    derivatives.append([mp.re(v) for v in rows])
-                else:
-                    for wave, part in (("cos", mp.re), ("sin", mp.im)):
-                        modes.append(Mode(float(decay), float(frequency), power, wave))
-                        derivatives.append([part(v) for v in rows])
-        vandermonde = mp.matrix(size, size)
-        for m, values_at_zero in enumerate(derivatives):
-            for r in range(size):
-                vandermonde[r, m] = values_at_zero[r]
-        inverse = mp.inverse(vandermonde)
-        power, powers = mp.eye(size), []
-        for _ in range(size + _TERMS + 4):
-            powers.append(power.tolist())
-            power = power * exact
-        taylor = [
-            [[float(entry / factorial(k)) if entry else 0.0 for entry in row] for row in power]
-            for k, power in enumerate(powers)
-        ]
-        shares = inverse.tolist()
-        entries = [[[power[i][j] for power in powers[:size]] for j in range(size)] for i in range(size)]
-        coefficients = np.array(
-            [[[float(mp.fdot(share, entry)) for entry in row] for row in entries] for share in shares]
-        ).reshape(size, size, size)
+        for centre, many in _clusters(values, _CLUSTER * scale):
+            real = abs(centre.imag) <= _CLUSTER * scale
+            if abs(centre.real) <= scale * 1e-40:
+                centre = flint.acb(0, centre.imag)
+            if real:
+                centre = flint.acb(centre.real)
+            for power in range(many):
+                rows = [_derivative(centre, power, r) for r in range(size)]
+                waves = ("",) if real else ("cos", "sin")
+                modes += [Mode(_float(centre.real), _float(centre.imag), power, wave) for wave in waves]
+                derivatives += [[v.imag if wave == "sin" else v.real for v in rows] for wave in waves]
+        powers = [flint.arb_mat(np.eye(size).tolist())]
+        for _ in range(size + _TERMS + 3):
+            powers.append(powers[-1] * exact)
+        taylor = np.array([_floats(power * (flint.arb(1) / factorial(k))) for k, power in enumerate(powers)])
+        stacked = flint.arb_mat([power.entries() for power in powers[:size]])
+        coefficients = _floats(flint.arb_mat(derivatives).transpose().inv() * stacked).reshape(size, size, size)
     # Relations such as "this decay is twice that one" hold only up to rounding; without this the pattern would be luck.
     with np.errstate(over="ignore", invalid="ignore"):
         units = np.array([np.float64(scale) ** mode.power for mode in modes])[:, None, None]
         sizes = np.nan_to_num(np.abs(coefficients) / units)
     coefficients[sizes <= 4e-17 * np.maximum(sizes.max(axis=0, initial=0.0), 1e-20)] = 0.0
     kept = [m for m in range(size) if coefficients[m].any()]
-    series, short = _short_times(np.array(taylor), coefficients)
+    series, short = _short_times(taylor, coefficients)
     return _checked(FlowForm(array, tuple(modes[m] for m in kept), coefficients[kept], series, short))
 
 
@@ -142,8 +117,31 @@ def _checked(form: FlowForm) -> FlowForm:
     return form
 
 
-def _derivative(decay: Any, frequency: Any, power: int, order: int, mp: Any) -> Any:
-    """Return the derivative of t^power exp((decay + i frequency) t) of this order at t = 0."""
-    if order < power:
-        return mp.mpc(0)
-    return mp.binomial(order, power) * mp.factorial(power) * mp.mpc(decay, frequency) ** (order - power)
+def _clusters(values: list[Any], width: float) -> list[tuple[Any, int]]:
+    """Return eigenvalues with a nonnegative imaginary part, the slowest first, and how often each occurs."""
+    clusters: list[list[Any]] = []
+    for value in values:
+        near = next((cluster for cluster in clusters if abs(cluster[0] - value) < width), None)
+        if near is None:
+            clusters.append([value])
+        else:
+            near.append(value)
+    centres = [(sum(cluster[1:], cluster[0]) / len(cluster), len(cluster)) for cluster in clusters]
+    centres = [(centre, many) for centre, many in centres if not centre.imag < -width]
+    return sorted(centres, key=lambda found: (-_float(found[0].real), _float(found[0].imag)))
+
+
+def _float(ball: Any) -> float:
+    """Round the centre of a ball to the nearest double; `float` would cut it off."""
+    mantissa, exponent = ball.mid().man_exp()
+    return ldexp(int(mantissa), int(exponent))
+
+
+def _floats(matrix: Any) -> NDArray[np.float64]:
+    """Round the entries of a matrix of balls."""
+    return np.array([_float(entry) for entry in matrix.entries()]).reshape(matrix.nrows(), matrix.ncols())
+
+
+def _derivative(exponent: Any, power: int, order: int) -> Any:
+    """Return the derivative of t^power exp(exponent t) of this order at t = 0."""
+    return exponent ** (order - power) * perm(order, power) if order >= power else exponent * 0
