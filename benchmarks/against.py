@@ -11,7 +11,7 @@ import json
 
 import numpy as np
 import simpy
-from common import Engine, machine, seconds_per_event, three, world
+from common import Engine, machine, seconds_per_event, three, with_samples, world
 from numba import njit, uint64
 from plain import NumpyLoop, PlainLoop
 
@@ -64,7 +64,7 @@ class MemoryOnly:
         nodes = built.start_rows()
         self.width = nodes.itemsize // 8
         self.rows = np.zeros(len(nodes) * self.width)
-        self.data = built.objective.samples.view(np.float64).ravel()
+        self.data = with_samples(built).samples.view(np.float64).ravel()
         self.per_node = len(self.data) // len(nodes)
         self.total = np.zeros(8)
         self.block = self.source.block(0, 0.0)
@@ -88,7 +88,7 @@ class ArithmeticOnly:
     """
 
     def __init__(self, built):
-        d, rows = built.objective.dim, len(built.objective.samples) / built.graph.n
+        d, rows = built.objective.dim, len(with_samples(built).samples) / built.graph.n
         self.pairs = (1.5 * 34 * d + 0.5 * 4 * rows * d + 10 * d) / 2
         self.a, self.b = np.ones(256), np.ones(256)
 

@@ -38,6 +38,11 @@ def world(n, dim=10, samples=20, method="dadao", seed=1, problem=None, **more):
     )
 
 
+def with_samples(built):
+    """Return a world's objective with its samples, which a large world does not hold."""
+    return built.scenario.problem.build(built.graph.n, built.seed)
+
+
 class Engine:
     """An engine at work, measuring the error every `every` events."""
 

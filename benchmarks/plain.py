@@ -2,6 +2,7 @@
 
 import numpy as np
 import simpy
+from common import with_samples
 from scipy.linalg import expm
 
 
@@ -14,7 +15,8 @@ class NumpyLoop:
         self.c = world.constants
         self.state = self.u = np.zeros((n, 6, d))
         self.last = np.zeros(n)
-        shards = [world.objective.shard(i) for i in range(n)]
+        objective = with_samples(world)
+        shards = [objective.shard(i) for i in range(n)]
         self.data = [(np.array(shard.a), np.array(shard.b)) for shard in shards]
         self.l2 = world.objective.constants.get("l2", 0.0)
         self.events = list(zip(*(column.tolist() for column in world.events().block(0, 0.0)), strict=True))

@@ -26,12 +26,28 @@ class Mixing:
     ----------
     graph : Graph
         A connected graph.
-    weights : array (m,)
-        One weight per edge; may be negative for `fdla`.
+    given : str or array (m,)
+        One of `KINDS`, or one weight per edge; may be negative for `fdla`.
+
+    Raises
+    ------
+    ScenarioError
+        Unknown kind.
     """
 
     graph: Graph
-    weights: Floats
+    given: str | Floats
+
+    def __post_init__(self) -> None:
+        if isinstance(self.given, str):
+            known(self.given)
+            if self.given in OPTIMISED:  # a program that cannot be solved is refused now
+                _ = self.weights
+
+    @cached_property
+    def weights(self) -> Floats:
+        """One weight per edge, `(m,)`."""
+        return mixing_weights(self.graph, self.given) if isinstance(self.given, str) else self.given
 
     @cached_property
     def _extremes(self) -> tuple[float, float]:
@@ -80,6 +96,14 @@ class Mixing:
         return 1.0 - max(abs(1.0 - self.lambda_2), abs(1.0 - self.lambda_max))
 
 
+def known(kind: str) -> None:
+    """Refuse a kind that does not exist."""
+    if kind not in KINDS:
+        raise ScenarioError(
+            f"given {shown(kind)}", key=("mixing",), allowed=", ".join(KINDS), hint=nearest(kind, KINDS)
+        )
+
+
 def mixing_weights(graph: Graph, kind: str) -> Floats:
     """Return the weights `(m,)` in the order of `graph.edges`.
 
@@ -101,10 +125,7 @@ def mixing_weights(graph: Graph, kind: str) -> Floats:
     >>> mixing_weights(Graph.build("star", n=4), "metropolis").round(3).tolist()
     [0.333, 0.333, 0.333]
     """
-    if kind not in KINDS:
-        raise ScenarioError(
-            f"given {shown(kind)}", key=("mixing",), allowed=", ".join(KINDS), hint=nearest(kind, KINDS)
-        )
+    known(kind)
     if graph.m == 0 or kind == "laplacian":
         return np.ones(graph.m)
     if kind in OPTIMISED:

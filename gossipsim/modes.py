@@ -52,12 +52,10 @@ def _spectral_form(size: int, raw: bytes) -> FlowForm:
         exact = flint.arb_mat(array.tolist())
         values = flint.acb_mat(exact).eig(algorithm="approx") if size > 1 else [flint.acb(exact[0, 0])]
         modes, derivatives = [], []
-        for centre, many in _clusters(values, _CLUSTER * scale):
-            real = abs(centre.imag) <= _CLUSTER * scale
-            if abs(centre.real) <= scale * 1e-40:
-                centre = flint.acb(0, centre.imag)
-            if real:
-                centre = flint.acb(centre.real)
+        for found, many in _clusters(values, _CLUSTER * scale):
+            real = abs(found.imag) <= _CLUSTER * scale
+            still = abs(found.real) <= scale * 1e-40
+            centre = flint.acb(0 if still else found.real, 0 if real else found.imag)
             for power in range(many):
                 rows = [_derivative(centre, power, r) for r in range(size)]
                 waves = ("",) if real else ("cos", "sin")

@@ -217,8 +217,6 @@ class _Recorder:
         others = [Metric.registry[name] for name in self.names if name not in SIMPLE]
         self.simple = all(issubclass(metric, OfMean) for metric in others)
         self.wants = 2 + world.objective.dim if others else 1 + ("consensus" in self.names)
-        if "gap" in self.names:
-            _ = world.objective.curvature  # from samples, before the engine gives them up
         self.parts: list[Records] = []
         self.error = inf
         self.number = 0
@@ -287,14 +285,15 @@ class _Recorder:
         columns |= {name: counts[:, COUNTED.index(name)].copy() for name in COUNTS[1:]}
         columns |= {name: values[:, k].copy() for k, name in enumerate(self.names)}
         nodes = engine.state.nodes
-        final = {name: np.array(nodes[name]) for name in self.world.method.node}
+        # The engine's own memory: it is done with it, and a million nodes are not held twice.
+        final = {name: np.asarray(nodes[name]) for name in self.world.method.node}
         final["at"] = np.array(nodes["at"])
         t = float(time[-1])
         if self.world.recorded is not None:
             # a replay is compared with states as they were left, each node's at its own last event
             nodes["at"] = t
         with np.errstate(all="ignore"):
-            final["primal"] = engine.measure(t, self.world.target)[0].copy()
+            final["primal"] = engine.measure(t, self.world.target)[0]
         nodes["at"] = final["at"]
         return Trace(self.world.scenario, columns, final, status, meta)
 

@@ -76,7 +76,7 @@ class Wire(Settings):
     def link_delays(self, graph: Graph) -> Floats:
         """Return what every directed link adds to the latency, `(2m,)`, in the order of `graph.nbr`."""
         if self.delays is None:
-            return np.zeros(2 * graph.m)
+            return np.broadcast_to(0.0, 2 * graph.m)
         try:
             return self.delays.of(graph)
         except ScenarioError as fault:

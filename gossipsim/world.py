@@ -15,14 +15,14 @@ from gossipsim.errors import Refused, ScenarioError
 from gossipsim.facts import Facts, Promise
 from gossipsim.graph import Graph
 from gossipsim.methods.base import Method
-from gossipsim.mixing import Mixing, mixing_weights
+from gossipsim.mixing import Mixing
 from gossipsim.pace import expected_rates, tempo
 from gossipsim.problems.base import Objective, Oracle
 from gossipsim.problems.optimum import Optimum
 from gossipsim.recording import read_events
 from gossipsim.rows import layout, zeros
 from gossipsim.scenario import Scenario
-from gossipsim.spectral import spectrum
+from gossipsim.spectral import Spectrum, spectrum
 from gossipsim.start import Init
 from gossipsim.suitability import caveats, fits_through, needs_inverse, suits, suits_changing
 from gossipsim.verb_check import check_verbs
@@ -80,18 +80,22 @@ class World:
             scenario.fleet.calls(graph, method.computes, scenario.fleet.speeds_of(graph, scenario.seed))
         suits(scenario, graph)
         with _under("problem"):
-            objective = scenario.problem.build(graph.n - method.server, scenario.seed)
+            nodes, problem = graph.n - method.server, scenario.problem
+            objective = (problem.lean(nodes) if scenario.sampling.batch is None else problem).build(
+                nodes, scenario.seed
+            )
         _fits(graph, objective, method)
         fits_through(scenario, objective.dim)
         compressor = scenario.compressor
         kind, epochs = scenario.mixing or method.mixing, scenario.topology.epochs()
         changing = None if epochs is None else Changing(graph, epochs, kind)
-        mixing = Mixing(graph, mixing_weights(graph, kind)) if changing is None else changing.mixing
+        mixing = Mixing(graph, kind) if changing is None else changing.mixing
 
         def facts(rates: NDArray[np.float64]) -> Facts:
+            spectral = spectrum(graph, rates) if changing is None else changing.spectrum(rates)
+            mean = spectral.rates if isinstance(spectral, Spectrum) else rates.mean(axis=0)
             return Facts(
-                graph.n, objective.dim, objective.mu, objective.L, rates if changing is None else rates.mean(axis=0),
-                spectrum(graph, rates) if changing is None else changing.spectrum(rates), mixing,
+                graph.n, objective.dim, objective.mu, objective.L, mean, spectral, mixing,
                 objective.mu_i, objective.L_i, lambda: objective.problem.smoothness_of_mean(objective),
                 delta=1.0 if compressor is None else compressor.contraction(objective.dim),
                 omega=0.0 if compressor is None else compressor.omega(objective.dim),

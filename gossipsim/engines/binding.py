@@ -18,6 +18,8 @@ from gossipsim.modes import spectral_form
 from gossipsim.rows import constants_row, zeros
 from gossipsim.world import World
 
+_TOKEN_AT_START = (0, -1, 0, 0)
+
 
 def flow_of(world: World) -> FlowForm | None:
     """Return the flow of a world's method between events, or None."""
@@ -29,14 +31,13 @@ class Binding:
     """Node and link rows of a world, and the addresses that compiled handlers work on."""
 
     def __init__(self, world: World) -> None:
+        self._world = world
         flow = flow_of(world)
         self.lowered = lowered = Lowered.of(world, flow)
         objective, graph, method = world.objective, world.graph, world.method
         linked = lowered.uses_links
         self.nodes, self.links = world.start(linked)
         self.gradients = world.gradients
-        if self.gradients.kernel is not objective.problem.gradient:
-            objective.give_up_samples()
         self.moment = Moment(world, self.links)
         boxes = len(graph.nbr) if lowered.per_link else graph.n
         self.letters = zeros(method.letter(), objective.dim, max(2, boxes if method.talks == "round" else 2))
@@ -45,9 +46,9 @@ class Binding:
         networked = lowered.networked
         self.away = np.zeros(graph.n if networked else 1, dtype=np.int64)
         self.bad = np.zeros(max(1, len(graph.nbr)) if networked else 1, dtype=np.int64)
-        self.token = np.array([0, -1, 0, 0], dtype=np.int64)
+        self.token = np.array(_TOKEN_AT_START, dtype=np.int64)
         self.sends = np.zeros(graph.n if lowered.compressor is not None else 1, dtype=np.int64)
-        self.gathered = np.zeros((2, graph.n), dtype=np.int64)
+        self.gathered = np.zeros((2, graph.n if method.talks == "round" else 1), dtype=np.int64)
         batch = world.scenario.sampling.batch or 0
         scratch = np.zeros((batch_offset(lowered) + batch * lowered.size("SAMPLE")) // 8 + 8)
         rows, first = world.inverse_rows if method.oracle != "gradient" else (self.gradients.rows, np.zeros(1))
@@ -96,6 +97,13 @@ class Binding:
     def state(self) -> list[NDArray[Any]]:
         """Everything that events change: rows of nodes and links, messages under way, counters."""
         return [self.nodes, self.links, self.letters, self.said, self.token, self.sends, self.away, self.bad]
+
+    def begin_again(self) -> None:
+        """Return to time 0."""
+        self.nodes[:], self.links[:] = self._world.start(self.lowered.uses_links)
+        for counters in (self.letters, self.said, self.sends, self.away, self.bad):
+            counters[:] = 0
+        self.token[:] = _TOKEN_AT_START
 
     def make_room(self, places: int) -> None:
         """Make room for so many messages under way."""

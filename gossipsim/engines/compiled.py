@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from math import inf
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,27 @@ _AHEAD, _CACHE = 4, 1 << 22
 _NO_MARKS, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
 
 
+_KEPT = 32_000_000
+"""Bytes of a state up to which a copy is kept."""
+_ONE_BY_ONE = 1 << 17
+"""Events that are repeated one at a time; that many a network of some thousand nodes runs between two looks."""
+
+
+class _Snapshot(NamedTuple):
+    """A place in a run, and all that events change there unless it is too large to be kept."""
+
+    counts: Counts
+    now: float
+    position: tuple[int, float]
+    parts: list[NDArray[Any]] | None
+
+
 class Compiled(Engine):
     """Runs blocks of events through two compiled handlers, a gradient and an exchange.
 
-    To find the node and the time of a divergence without looking at every event, it keeps a copy of the state from some
-    events ago and, when a check fails, repeats the events since then one at a time.
+    To find the node and the time of a divergence without looking at every event, it remembers when the state was last known to
+    be finite: small states as a copy, large ones only by their place, to which it returns by running again from time 0. The
+    events since then are halved, with a check after each half, until they are few enough to be repeated one at a time.
     """
 
     name: ClassVar[str] = "compiled"
@@ -58,20 +74,48 @@ class Compiled(Engine):
         self.on_other = self.handlers.on_other.address if world.networked else 0
         self.together = world.method.talks in {"round", "route"}
         self._nowhere = np.zeros(world.objective.dim)
-        self._past: list[NDArray[Any]] = []
         self._remember()
 
     def _remember(self) -> None:
-        state, n = self.state, len(self.state.nodes)
+        """Note that the state is finite here."""
         self._make_room()
-        parts = self.binding.state
-        if [part.size for part in parts] != [copy.size for copy in self._past]:
-            self._past = [np.empty_like(part) for part in parts]
-        for copy, part in zip(self._past, parts, strict=True):
-            np.copyto(copy, part)
-        self._past_place = (replace(state.counts), state.now, self.tape.position)
+        self._finite = self._snapshot(whole=sum(part.nbytes for part in self.binding.state) <= _KEPT)
+        n = len(self.state.nodes)
         each = n if self.world.method.talks == "round" else 1
-        self._memory_ends = state.counts.events + (65536 + 16 * n) // each + 1
+        self._look_again = self.state.counts.events + (65536 + 16 * n) // each + 1
+
+    def _snapshot(self, whole: bool = True) -> _Snapshot:
+        state = self.state
+        parts = [part.copy() for part in self.binding.state] if whole else None
+        return _Snapshot(replace(state.counts), state.now, self.tape.position, parts)
+
+    def _return_to(self, past: _Snapshot) -> None:
+        """Bring back the state of a snapshot."""
+        if past.parts is None:
+            self.binding.begin_again()
+            self._take_up(_Snapshot(Counts(), 0.0, (0, 0.0), None))
+            self._run_to(past.counts.events)
+            return
+        for copy, part in zip(past.parts, self.binding.state, strict=True):
+            part[: len(copy)] = copy  # there may be more room for messages by now
+        self._take_up(past)
+
+    def _take_up(self, past: _Snapshot) -> None:
+        self.state.counts, self.state.now = replace(past.counts), past.now
+        self.tape = Tape(self.world.events(), *past.position)
+        self.binding.moment.forget()
+        self._make_room()
+
+    def _run_to(self, events: int) -> None:
+        """Run until so many events have happened, without looking at the state."""
+        while self.state.counts.events < events:
+            self._run(self.tape.take(Limits(events=events), self.state.counts), Limits())
+
+    def _run(self, events: Events, limits: Limits) -> None:
+        if self.together:
+            self._walk_together(events, "until", _NO_TIMES, limits, self._nowhere, -inf)
+        else:
+            self._walk(events, _NO_MARKS, _NO_TIMES, limits, self._nowhere, -inf)
 
     def _make_room(self) -> None:
         """Make room for the messages that the events at hand have under way."""
@@ -88,14 +132,11 @@ class Compiled(Engine):
             events = self.tape.take(limits, self.state.counts)
             if len(events.t) == 0:
                 return
-            if self.together:
-                self._walk_together(events, "until", _NO_TIMES, limits, self._nowhere, -inf)
-            else:
-                self._walk(events, _NO_MARKS, _NO_TIMES, limits, self._nowhere, -inf)
+            self._run(events, limits)
             self._look_back()
 
     def _look_back(self) -> None:
-        if self.state.counts.events >= self._memory_ends:
+        if self.state.counts.events >= self._look_again:
             self.check()
             self._remember()
 
@@ -233,25 +274,26 @@ class Compiled(Engine):
         state = self.state
         if not len(nonfinite(state.nodes)):
             return
-        state.counts, state.now, position = self._past_place
-        for copy, part in zip(self._past, self.binding.state, strict=True):
-            np.copyto(part, copy)
-        self.tape = Tape(self.world.events(), *position)
-        self.binding.moment.forget()
-        self._make_room()
+        spoilt = state.counts.events
+        self._return_to(self._finite)
+        last = self._snapshot()
+        # A node that comes back from an absence may have become finite again in between.
+        while spoilt - last.counts.events > _ONE_BY_ONE and not self.world.networked:
+            middle = (spoilt + last.counts.events) // 2
+            self._run_to(middle)
+            if len(nonfinite(state.nodes)):
+                spoilt = middle
+                self._return_to(last)
+            else:
+                last = self._snapshot()
         while True:
             event = self.tape.take(Limits(events=1), Counts())
-            if self.together:
-                self._walk_together(event, "until", _NO_TIMES, Limits(), self._nowhere, -inf)
-                touched = nonfinite(state.nodes)
-            else:
-                self._walk(event, _NO_MARKS, _NO_TIMES, Limits(), self._nowhere, -inf)
-                ends = [int(node) for node in (event.i[0], event.j[0]) if node >= 0]
-                touched = np.array(
-                    [node for node in ends if len(nonfinite(state.nodes[node : node + 1]))], dtype=np.int64
-                )
-            if len(touched):
-                raise Diverged(int(touched[0]), float(event.t[0]))
+            self._run(event, Limits())
+            ends = [int(node) for node in (event.i[0], event.j[0]) if node >= 0]
+            nodes = np.arange(len(state.nodes)) if self.together else np.array(ends, dtype=np.int64)
+            bad = nonfinite(state.nodes[nodes])
+            if len(bad):
+                raise Diverged(int(nodes[bad[0]]), float(event.t[0]))
 
 
 def _marks(axis: str, places: NDArray[np.float64], events: Events, counts: Counts) -> NDArray[np.int64]:

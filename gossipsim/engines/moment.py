@@ -19,8 +19,8 @@ class Moment:
     """
 
     def __init__(self, world: World, links: Any) -> None:
-        self.changing, self.links, self.edge_of_slot = world.changing, links, world.graph.edge_of_slot
-        self.here = np.ones(len(self.edge_of_slot) if self.changing is not None else 1, dtype=np.int64)
+        self.graph, self.changing, self.links = world.graph, world.changing, links
+        self.here = np.ones(len(self.graph.nbr) if self.changing is not None else 1, dtype=np.int64)
         self.forget()
 
     def forget(self) -> None:
@@ -32,5 +32,5 @@ class Moment:
         if number == self.number or self.changing is None:
             return
         self.number = number
-        self.here[:] = self.changing.epochs.active[number][self.edge_of_slot]
-        self.links.weight[: len(self.here)] = self.changing.weights[number][self.edge_of_slot]
+        self.here[:] = self.changing.epochs.active[number][self.graph.edge_of_slot]
+        self.links.weight[: len(self.here)] = self.changing.weights[number][self.graph.edge_of_slot]

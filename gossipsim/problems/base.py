@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +21,8 @@ Rows = np.recarray[Any, Any]
 
 LARGEST_CURVATURE = 500
 """Dimension up to which gaps of quadratic functions come from the Hessian."""
-WORTH_FREEING = 64_000_000
-"""Bytes of samples from which memory counts for more than making them a second time."""
+LARGE = 8_000_000
+"""Numbers that samples may hold before memory counts for more than being able to look at them."""
 LARGEST = 1_000_000_000
 """Most numbers (8 bytes each) that the samples of all nodes together may hold."""
 
@@ -52,6 +51,10 @@ class Problem(Component, kind="problem"):
     @abstractmethod
     def build(self, n: int, seed: int) -> Objective:
         """Return the objective for `n` nodes; raise `ScenarioError` where the data do not fit."""
+
+    def lean(self, n: int) -> Problem:
+        """Return what to build for `n` nodes that use all their samples at once: the same functions in less memory, or this."""
+        return self
 
     def prepare(self, objective: Objective) -> Any:
         """Return what the oracles below compute once and keep in `objective.prepared`."""
@@ -161,8 +164,6 @@ class Objective:
         Numbers that the kernels read as `q.<name>`.
     L_i, mu_i : (n,)
         Smoothness and strong convexity of each f_i (upper and lower bounds where not exact).
-    again : callable, optional
-        Returns the samples once more, so that they need not be held.
 
     Examples
     --------
@@ -181,22 +182,6 @@ class Objective:
     constants: dict[str, float]
     L_i: Vector
     mu_i: Vector
-    again: Callable[[], Rows] | None = field(default=None, repr=False)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            """Make samples that were given up again."""
-            if name != "samples" or self.__dict__.get("again") is None:
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-            self.__dict__["samples"] = self.again()
-            return self.__dict__["samples"]
-
-    def give_up_samples(self) -> None:
-        """Free the memory of samples that are large and can be made again, until somebody asks for them."""
-        if self.again is not None and self.samples.nbytes > WORTH_FREEING:
-            for name in ("samples", "weights"):
-                self.__dict__.pop(name, None)
 
     @property
     def n(self) -> int:

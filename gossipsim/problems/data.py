@@ -16,7 +16,7 @@ from gossipsim.problems import files
 from gossipsim.problems.base import Problem, Rows
 from gossipsim.problems.files import Table
 from gossipsim.problems.partition import Iid, Partition
-from gossipsim.problems.synthetic import Synthetic
+from gossipsim.problems.synthetic import Synthetic, stream
 from gossipsim.stream import generator
 
 Vector = NDArray[np.float64]
@@ -81,8 +81,8 @@ class DataProblem(Problem):
         ScenarioError
             Not exactly one source, an unusable file, too few samples, or options that contradict the source.
         """
-        seed = seed if self.data_seed is None else self.data_seed
         table = self._source(n, seed)
+        seed = seed if self.data_seed is None else self.data_seed
         blocks = table.first is not None
         if self.file is not None and blocks:
             self._refuse_blocks(table, n)
@@ -130,7 +130,7 @@ class DataProblem(Problem):
         if self.file is not None:
             return files.read(self.file, self.target)
         if self.synthetic is not None:
-            return self.synthetic.generate(n, generator(seed, "problem", self.name, "synthetic"))
+            return self.synthetic.generate(n, stream(self, seed))
         return shipped(str(self.dataset))
 
     def _refuse_blocks(self, table: Table, n: int) -> None:

@@ -13,7 +13,8 @@ from gossipsim.component import NonNegative
 from gossipsim.kernels import dot, kernel
 from gossipsim.problems import spectra
 from gossipsim.problems.affine import AFFINE_SAMPLE, affine_gradient, affine_places
-from gossipsim.problems.base import Objective, Oracle, Rows, Vector
+from gossipsim.problems.base import LARGE, Objective, Oracle, Problem, Rows, Vector
+from gossipsim.problems.condensed import NormalEquations
 from gossipsim.problems.inverse import EIGEN_SAMPLE, eigen_rows, through_eigenvectors
 from gossipsim.problems.regression import Regression
 from gossipsim.problems.synthetic import SyntheticLines
@@ -56,6 +57,15 @@ class LinearRegression(Regression, name="linear_regression"):
             row = samples[j]
             r = 2.0 / len(samples) * (dot(row.a, x) - row.b)
             out[:] = out + r * row.a
+
+    def lean(self, n: int) -> Problem:
+        """Return the normal equations of large synthetic data that stay, as they are, on the nodes that drew them."""
+        data, told = self.synthetic, self.model_fields_set
+        if data is None or type(self) is not LinearRegression or not told <= {"l2", "synthetic", "data_seed"}:
+            return self
+        if data.samples <= data.dim or n * data.samples * (data.dim + 1) <= LARGE:
+            return self
+        return NormalEquations(l2=self.l2, synthetic=data, data_seed=self.data_seed)
 
     def condense(self, objective: Objective) -> Oracle | None:
         """Return the normal equations when they have fewer rows than the samples; they belong to this class's gradient."""

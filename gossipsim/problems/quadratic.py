@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 import numpy as np
-from numpy.typing import NDArray
 
 from gossipsim.component import Dimension, InputFile, NonNegative, Positive, Seed
 from gossipsim.errors import ScenarioError
-from gossipsim.problems.affine import AFFINE_SAMPLE, affine_gradient, affine_rows
-from gossipsim.problems.base import Objective, Problem, Rows, Vector, fits
-from gossipsim.problems.inverse import EIGEN_SAMPLE, eigen_rows, through_eigenvectors
+from gossipsim.problems.affine import AffineProblem, affine_rows
+from gossipsim.problems.base import Objective, Vector, fits
 from gossipsim.stream import generator
 
 
-class Quadratic(Problem, name="quadratic"):
+class Quadratic(AffineProblem, name="quadratic"):
     """Quadratic functions with eigenvalues in [mu, L] around random centres.
 
     f_i(x) = (1/2) x^T H_i x - b_i^T x with b_i = H_i c_i, that is (1/2) (x - c_i)^T H_i (x - c_i) up to a constant.
@@ -46,12 +42,6 @@ class Quadratic(Problem, name="quadratic"):
     >>> f.L, f.mu, f.samples.a.shape
     (10.0, 1.0, (10, 2))
     """
-
-    sample: ClassVar[dict[str, str]] = AFFINE_SAMPLE
-    quadratic: ClassVar[bool] = True
-    inverse_sample = EIGEN_SAMPLE
-    gradient = affine_gradient
-    resolvent = through_eigenvectors
 
     dim: Dimension | None = None
     mu: Positive = 1.0
@@ -117,51 +107,6 @@ class Quadratic(Problem, name="quadratic"):
                 f"H[{crooked[0, 0]}] is not symmetric at {tuple(crooked[0, 1:].tolist())}", key=("file",)
             )
         return (H + np.swapaxes(H, 1, 2)) / 2.0, b
-
-    def prepare(self, objective: Objective) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return the means of the H_i and of the b_i in extended precision."""
-        n, d = objective.n, objective.dim
-        H = objective.samples["a"].reshape(n, d, d).mean(axis=0, dtype=np.longdouble)
-        return H, objective.samples["b"].reshape(n, d).mean(axis=0, dtype=np.longdouble)
-
-    def inverse(self, objective: Objective) -> tuple[Rows, NDArray[np.int64]]:
-        """Return the eigenvectors of the H_i."""
-        n, d = objective.n, objective.dim
-        return eigen_rows(objective.samples["a"].reshape(n, d, d), objective.samples["b"].reshape(n, d))
-
-    def smoothness_of_mean(self, objective: Objective) -> float:
-        """Return the largest eigenvalue of the mean of the H_i."""
-        return float(np.linalg.eigvalsh(self.hessian(objective, np.zeros(objective.dim)))[-1])
-
-    def values(self, objective: Objective, points: Vector) -> Vector:
-        """Return f at `points` `(k, d)` as `(k,)`."""
-        H, b = (mean.astype(np.float64) for mean in objective.prepared)
-        return np.asarray(np.einsum("kd,kd->k", (points @ H) / 2.0 - b, points))
-
-    def local_gradients(self, objective: Objective, X: Vector) -> Vector:
-        """Return H_i X_i - b_i, `(n, d)`."""
-        n, d = objective.n, objective.dim
-        H, b = objective.samples["a"].reshape(n, d, d), objective.samples["b"].reshape(n, d)
-        X = np.broadcast_to(X, (n, d))
-        return np.asarray((H @ X[:, :, None])[:, :, 0] - b)
-
-    def mean_gradient(self, objective: Objective, x: NDArray[Any]) -> NDArray[Any]:
-        """Return grad f(x), `(d,)`."""
-        H, b = (mean.astype(x.dtype) for mean in objective.prepared)
-        return np.asarray(H @ x - b)
-
-    def hessian(self, objective: Objective, x: Vector) -> Vector:
-        """Return the mean of the H_i, `(d, d)`."""
-        return np.asarray(objective.prepared[0], dtype=np.float64)
-
-    def hessian_product(self, objective: Objective, x: Vector, v: Vector) -> Vector:
-        """Return the mean of the H_i times v, `(d,)`."""
-        return self.hessian(objective, x) @ v
-
-    def local_hessians(self, objective: Objective, X: Vector, nodes: NDArray[np.int64]) -> Vector:
-        """Return H_i of the given nodes, `(k, d, d)`."""
-        n, d = objective.n, objective.dim
-        return np.asarray(objective.samples["a"].reshape(n, d, d)[nodes])
 
 
 def _convex(w: Vector) -> None:

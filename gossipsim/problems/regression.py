@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from gossipsim.component import NonNegative
 from gossipsim.problems import spectra
-from gossipsim.problems.base import Objective, Rows, Vector, fits, rows
+from gossipsim.problems.base import Objective, Vector, fits, rows
 from gossipsim.problems.data import DataProblem
 
 EXTENDED = 50_000_000
@@ -57,13 +56,7 @@ class Regression(DataProblem):
         fits(N * (d + 1), f"data with {N} samples in dimension {d}", key=())
         samples = rows(found.data, found.labels) if found.rows is None else found.rows
         low, high = self.smoothness(samples["a"], found.first)
-        again = None if found.rows is None else partial(self._rows, n, seed)
-        return Objective(self, d, samples, found.first, {"l2": self.l2}, high + self.l2, low + self.l2, again)
-
-    def _rows(self, n: int, seed: int) -> Rows:
-        rows = self.load(n, seed).rows
-        assert rows is not None
-        return rows
+        return Objective(self, d, samples, found.first, {"l2": self.l2}, high + self.l2, low + self.l2)
 
     def values(self, objective: Objective, points: Vector) -> Vector:
         """Return f at `points` `(k, d)` as `(k,)`."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Annotated
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Annotated, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,27 @@ from gossipsim.errors import ScenarioError
 from gossipsim.problems.base import fits
 from gossipsim.problems.files import Table
 from gossipsim.rows import zeros
+from gossipsim.stream import generator
 
 Vector = NDArray[np.float64]
-BLOCK = 4_000_000
+BLOCK = 1_000_000
+"""Numbers drawn at once."""
 PerNode = Annotated[int, Field(ge=1, le=100_000_000)]
+
+
+class Synthesised(Protocol):
+    """A problem with synthetic data."""
+
+    name: ClassVar[str]
+
+    @property
+    def data_seed(self) -> int | None:
+        """Seed of the data, or None for that of the scenario."""
+
+
+def stream(problem: Synthesised, seed: int) -> np.random.Generator:
+    """Return the stream that a problem's synthetic data are drawn from."""
+    return generator(seed if problem.data_seed is None else problem.data_seed, "problem", problem.name, "synthetic")
 
 
 class Synthetic(Settings):
@@ -29,10 +48,15 @@ class Synthetic(Settings):
     def generate(self, n: int, rng: np.random.Generator) -> Table:
         """Return one block of `samples` rows per node; raise `ScenarioError` if they would not fit in memory."""
         m, d = self.samples, self.dim
-        fits(n * m * (d + 1), f"synthetic data for {n} nodes with {m} samples in dimension {d}", key=("synthetic",))
+        self.limit(n)
         samples = zeros({"a": "vector", "b": "scalar"}, d, n * m)
         self.draw(samples["a"].reshape(n, m, d), samples["b"].reshape(n, m), rng)
         return Table(samples["a"], samples["b"], np.arange(n + 1, dtype=np.int64) * m, rows=samples)
+
+    def limit(self, n: int) -> None:
+        """Refuse more numbers than samples may hold."""
+        m, d = self.samples, self.dim
+        fits(n * m * (d + 1), f"synthetic data for {n} nodes with {m} samples in dimension {d}", key=("synthetic",))
 
     @abstractmethod
     def draw(self, A: Vector, b: Vector, rng: np.random.Generator) -> None:
@@ -59,17 +83,50 @@ class SyntheticLines(Synthetic):
 
     def draw(self, A: Vector, b: Vector, rng: np.random.Generator) -> None:
         """Fill in features `(n, m, d)` and labels `(n, m)`."""
+        self._check()
+        n, m, d = A.shape
+        for part in _parts(n, m, d):
+            A[part] = rng.standard_normal(A[part].shape)
+        w = self._truths(n, rng)
+        for part in _parts(n, m, d):
+            b[part] = self._lines(A[part], w[part], rng)
+        b *= self._slopes(n, rng)
+
+    def parts(self, n: int, rng: np.random.Generator) -> Iterator[tuple[slice, Vector, Vector]]:
+        """Yield nodes with their features `(k, m, d)` and labels `(k, m)` as `draw` makes them, some nodes at a time.
+
+        All features stand in the stream before all truths, and these before all noise. So features and noise are drawn
+        twice: first to pass over them.
+        """
+        self._check()
+        parts = _parts(n, self.samples, self.dim)
+        shapes = [(min(part.stop, n) - part.start, self.samples, self.dim) for part in parts]
+        features = deepcopy(rng)
+        for shape in shapes:
+            rng.standard_normal(shape)
+        w = self._truths(n, rng)
+        noise = deepcopy(rng)
+        for shape in shapes:
+            rng.standard_normal(shape[:2])
+        slopes = self._slopes(n, rng)
+        for part, shape in zip(parts, shapes, strict=True):
+            A = features.standard_normal(shape)
+            yield part, A, self._lines(A, w[part], noise) * slopes[part]
+
+    def _check(self) -> None:
         if self.slope_low > self.slope_high:
             raise ScenarioError(
                 f"slope_low = {self.slope_low} is above slope_high = {self.slope_high}", key=("synthetic", "slope_low")
             )
-        n, _, d = A.shape
-        for part in _parts(A):
-            A[part] = rng.standard_normal(A[part].shape)
-        w = rng.uniform(0.0, self.truth, (n, d))
-        for part in _parts(A):
-            b[part] = np.einsum("nmd,nd->nm", A[part], w[part]) + self.noise * rng.standard_normal(b[part].shape)
-        b *= rng.uniform(self.slope_low, self.slope_high, (n, 1))
+
+    def _truths(self, n: int, rng: np.random.Generator) -> Vector:
+        return rng.uniform(0.0, self.truth, (n, self.dim))
+
+    def _lines(self, A: Vector, w: Vector, rng: np.random.Generator) -> Vector:
+        return np.asarray(np.einsum("nmd,nd->nm", A, w) + self.noise * rng.standard_normal(A.shape[:2]))
+
+    def _slopes(self, n: int, rng: np.random.Generator) -> Vector:
+        return rng.uniform(self.slope_low, self.slope_high, (n, 1))
 
 
 class SyntheticClusters(Synthetic):
@@ -96,12 +153,12 @@ class SyntheticClusters(Synthetic):
         b[:] = np.where(rng.random(b.shape) < 0.5, -1.0, 1.0)
         centre = self.separation / 2.0 * u / np.linalg.norm(u)
         shift = self.shift * rng.standard_normal((n, 1, d))
-        for part in _parts(A):
+        for part in _parts(*A.shape):
             A[part] = b[part, :, None] * centre + shift[part] + rng.standard_normal(A[part].shape)
         b[rng.random(b.shape) < self.flip] *= -1.0
 
 
-def _parts(A: Vector) -> list[slice]:
-    """Return slices of nodes with a few million numbers each, so that nothing is held in memory twice."""
-    step = max(1, BLOCK // (A.shape[1] * A.shape[2]))
-    return [slice(k, k + step) for k in range(0, len(A), step)]
+def _parts(n: int, m: int, d: int) -> list[slice]:
+    """Return slices of nodes with about a million numbers each, so that nothing is held in memory twice."""
+    step = max(1, BLOCK // (m * d))
+    return [slice(k, k + step) for k in range(0, n, step)]

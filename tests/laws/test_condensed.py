@@ -7,10 +7,10 @@ from hypothesis import given
 
 import gossipsim as gs
 from gossipsim.kernels import kernel
-from gossipsim.problems import Problem
+from gossipsim.problems import Problem, linear_regression, synthetic
 from gossipsim.problems.affine import affine_gradient
+from gossipsim.problems.condensed import NormalEquations
 from gossipsim.problems.linear_regression import LinearRegression
-from gossipsim.simulation import simulate_world
 
 
 def objective(samples, dim, n=5, seed=1, l2=0.25):
@@ -82,20 +82,45 @@ def test_another_gradient_has_other_normal_equations_or_none():
     assert f.full_oracle.kernel is Doubled.gradient
 
 
-@pytest.mark.needs_compiler
-def test_samples_are_given_up_and_made_again(monkeypatch):
-    monkeypatch.setattr("gossipsim.problems.base.WORTH_FREEING", 100)
-    given = scenario(dim=3, method="dadao")
-    world = gs.World.build(given)
-    kept = world.objective.samples
-    lean = simulate_world(world)
-    assert "samples" not in vars(world.objective), "nor did the run ask for them again"
-    assert world.objective.samples is not kept
-    assert world.objective.samples.tobytes() == kept.tobytes()
-    monkeypatch.undo()
+def test_large_data_are_never_held_whole(monkeypatch):
+    monkeypatch.setattr(synthetic, "BLOCK", 60)  # two nodes at a time
+    f = objective(9, 3, n=5)
+    lean = NormalEquations(l2=0.25, synthetic=f.problem.synthetic).build(5, 1)
+    assert lean.samples.tobytes() == f.full_oracle.rows.tobytes()
+    assert (lean.L_i.tobytes(), lean.mu_i.tobytes()) == (f.L_i.tobytes(), f.mu_i.tobytes())
+    np.testing.assert_allclose(lean.optimum.x, f.optimum.x, rtol=1e-13)
+    points = np.random.default_rng(2).standard_normal((4, 3))
+    for name in ("values", "gaps"):
+        np.testing.assert_allclose(getattr(lean, name)(points), getattr(f, name)(points), rtol=1e-12)
+    assert lean.problem.name == f.problem.name
+
+
+@pytest.mark.parametrize("method", ["dadao", "d_psgd", "msda"])
+def test_a_run_on_large_data_is_the_same_run(method, monkeypatch):
+    given = scenario(dim=3, method=method, record={"metrics": ["error", "consensus", "gap"]})
     whole = gs.simulate(given)
+    monkeypatch.setattr(linear_regression, "LARGE", 100)
+    assert isinstance(gs.World.build(given).objective.problem, NormalEquations)
+    lean = gs.simulate(given)
     for name, column in whole.columns.items():
-        assert column.tobytes() == lean.columns[name].tobytes()
+        np.testing.assert_allclose(lean.columns[name], column, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("problem", "more"),
+    [
+        ({}, {"sampling": {"batch": 2}}),
+        ({"partition": "iid"}, {}),
+        ({"intercept": True}, {}),
+        ({"features": "standardize"}, {}),
+        ({"synthetic": {"samples": 3, "dim": 3}}, {}),
+    ],
+    ids=["minibatch", "dealt anew", "intercept", "scaled", "few samples"],
+)
+def test_who_needs_large_data_whole(problem, more, monkeypatch):
+    monkeypatch.setattr(linear_regression, "LARGE", 1)
+    given = {"name": "linear_regression", "l2": 0.5, "synthetic": {"samples": 9, "dim": 2}} | problem
+    assert type(gs.World.build(scenario(problem=given, **more)).objective.problem) is LinearRegression
 
 
 def test_a_server_has_no_rows():
