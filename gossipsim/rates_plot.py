@@ -210,13 +210,13 @@ def rated_graphs(sweep: Sweep, most: int = MOST_PANELS) -> list[Rated]:
     ScenarioError
         More than `most` of them, or none.
     """
-    from gossipsim.world import World
+    from gossipsim.world import Shared, World
 
     asked = list(_scenarios(sweep))
     wanted = {_text(scenario.topology, *([scenario.rates] if _ticks(scenario) else [])) for _, scenario in asked}
     _limit(len(wanted), most)  # before anything is built
     found: list[Rated] = []
-    built: dict[str, Graph] = {}
+    built: dict[str, Shared] = {}
     faults: list[Refused | ScenarioError] = []
     for values, scenario in asked:
         try:
@@ -224,7 +224,7 @@ def rated_graphs(sweep: Sweep, most: int = MOST_PANELS) -> list[Rated]:
         except (Refused, ScenarioError) as fault:  # as in the sweep itself, one setting does not stop the others
             faults.append(fault)
             continue
-        built[_text(scenario.topology)] = world.graph
+        built[_text(scenario.topology)] = Shared(world.graph)
         rates = world.rates if _ticks(scenario) else None
         mine = next((each for each in found if each.same(world, rates)), None)
         if mine is None:

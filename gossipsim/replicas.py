@@ -24,10 +24,10 @@ def simulate_seeds(
     engine: str = "auto",
     workers: int | None = None,
 ) -> list[Trace]:
-    """Run one scenario with several seeds, in threads that share one compiled engine and one graph.
+    """Run one scenario with several seeds, in threads that share one compiled engine, one graph, and data that are pinned.
 
     Machine code runs without Python's global lock, so that every core walks its own replica; a replica's bytes are those of
-    the same seed run alone.
+    the same seed run alone. With `data_seed` the replicas also share the problem and its optimum.
 
     Parameters
     ----------
@@ -76,12 +76,13 @@ def simulate_seeds(
         # Trees of source are made here, once: other threads make some too (NumPy reads headers with ast.literal_eval), and
         # Python 3.11 mixes up those of several threads.
         choose(engine, first)
-    graph = first.graph
-    del first  # its rows and samples may be large
+        _ = first.optimum
+    shared = first.shared
+    del first  # its rows may be large, and so may samples that are not shared
 
     def run(replica: Scenario) -> Trace:
         began = time.perf_counter()
-        return simulate_world(World.build(replica, graph), engine, began=began)
+        return simulate_world(World.build(replica, shared), engine, began=began)
 
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
         return list(pool.map(run, replicas))

@@ -15,13 +15,12 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, nearest, shown
-from gossipsim.graph import Graph
 from gossipsim.interrupts import put_off
 from gossipsim.simulation import simulate_world
 from gossipsim.store import Outcome
 from gossipsim.sweep_content import sources_digest
 from gossipsim.sweep_plan import Run
-from gossipsim.world import World
+from gossipsim.world import Shared, World
 
 BACKENDS = ("loky", "serial", "dask")
 SECONDS_AT_ONCE = 1.0
@@ -200,21 +199,21 @@ def run_batch(runs: Sequence[Run], engine: str, keep_final: bool = False) -> lis
     found: list[tuple[Outcome | None, float]] = []
     # With several threads the order of sums, and so the last bits of results, would depend on the machine's load.
     with threadpool_limits(1):
-        graphs: dict[int, Graph] = {}
+        shared: dict[int, Shared] = {}
         for run in runs:
             began = time.perf_counter()
-            found.append((_outcome(run, engine, keep_final, graphs), time.perf_counter() - began))
+            found.append((_outcome(run, engine, keep_final, shared), time.perf_counter() - began))
     return found
 
 
-def _outcome(run: Run, engine: str, keep_final: bool, graphs: dict[int, Graph]) -> Outcome | None:
-    """Compute a run; the seeds of a setting share its graph."""
+def _outcome(run: Run, engine: str, keep_final: bool, shared: dict[int, Shared]) -> Outcome | None:
+    """Compute a run; the seeds of a setting share its graph, and data that do not depend on the seed."""
     if run.scenario is None:
         return Outcome("refused", run.refusal)
     began = time.perf_counter()
     try:
-        world = World.build(run.scenario, graphs.get(run.setting))
-        graphs[run.setting] = world.graph
+        world = World.build(run.scenario, shared.get(run.setting))
+        shared[run.setting] = world.shared
         trace = simulate_world(world, engine, began=began)
     except Interrupted:
         return None

@@ -39,6 +39,22 @@ UNEVEN = (
 
 
 @dataclass(frozen=True)
+class Shared:
+    """What worlds have in common that differ in their seed only.
+
+    Attributes
+    ----------
+    graph : Graph
+        The graph; a random one has a seed of its own.
+    objective : Objective, optional
+        The problem with its data and optimum, if the data have a seed of their own.
+    """
+
+    graph: Graph
+    objective: Objective | None = None
+
+
+@dataclass(frozen=True)
 class World:
     """A built scenario.
 
@@ -63,8 +79,8 @@ class World:
     changing: Changing | None = field(default=None, repr=False)
 
     @classmethod
-    def build(cls, scenario: Scenario, graph: Graph | None = None) -> World:
-        """Build a world, on the `graph` of another world with the same topology if there is one.
+    def build(cls, scenario: Scenario, shared: Shared | None = None) -> World:
+        """Build a world, from what it has in common with another seed of the same scenario if there is one.
 
         Raises
         ------
@@ -75,15 +91,16 @@ class World:
         """
         method = scenario.method
         with _under("topology"):
-            graph = scenario.topology.build() if graph is None else graph
+            graph = scenario.topology.build() if shared is None else shared.graph
         with _under("fleet"):
             scenario.fleet.calls(graph, method.computes, scenario.fleet.speeds_of(graph, scenario.seed))
         suits(scenario, graph)
         with _under("problem"):
-            nodes, problem = graph.n - method.server, scenario.problem
-            objective = (problem.lean(nodes) if scenario.sampling.batch is None else problem).build(
-                nodes, scenario.seed
-            )
+            objective = shared.objective if shared is not None else None
+            if objective is None:
+                nodes, problem = graph.n - method.server, scenario.problem
+                problem = problem.lean(nodes) if scenario.sampling.batch is None else problem
+                objective = problem.build(nodes, scenario.seed)
         _fits(graph, objective, method)
         fits_through(scenario, objective.dim)
         compressor = scenario.compressor
@@ -125,6 +142,11 @@ class World:
             world.start_rows()
         _ = world.link_delays, world.presence()  # a file that is wrong is refused now
         return world
+
+    @property
+    def shared(self) -> Shared:
+        """What other seeds of this scenario can be built from."""
+        return Shared(self.graph, self.objective if self.scenario.problem.pinned else None)
 
     @property
     def method(self) -> Method:

@@ -52,6 +52,11 @@ class Problem(Component, kind="problem"):
     def build(self, n: int, seed: int) -> Objective:
         """Return the objective for `n` nodes; raise `ScenarioError` where the data do not fit."""
 
+    @property
+    def pinned(self) -> bool:
+        """Whether the functions are the same whatever the seed of the scenario: their data have a seed of their own."""
+        return getattr(self, "data_seed", None) is not None
+
     def lean(self, n: int) -> Problem:
         """Return what to build for `n` nodes that use all their samples at once: the same functions in less memory, or this."""
         return self

@@ -13,12 +13,13 @@ SCENARIO = {
 }
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
-def test_replicas_are_the_single_runs(workers):
+@pytest.mark.parametrize(("workers", "pinned"), [(1, False), (2, False), (5, False), (2, True)])
+def test_replicas_are_the_single_runs(workers, pinned):
     seeds = [3, 0, 2**40, 7, 1]
-    together = gs.simulate_seeds(SCENARIO, seeds, workers=workers)
+    given = SCENARIO | {"problem": SCENARIO["problem"] | ({"data_seed": 4} if pinned else {})}
+    together = gs.simulate_seeds(given, seeds, workers=workers)
     for seed, trace in zip(seeds, together, strict=True):
-        alone = gs.simulate(SCENARIO | {"seed": seed})
+        alone = gs.simulate(given | {"seed": seed})
         assert trace.scenario == alone.scenario
         for name in alone.final:
             assert trace.final[name].tobytes() == alone.final[name].tobytes()
@@ -31,3 +32,13 @@ def test_seeds_are_checked():
         gs.simulate_seeds(SCENARIO, [])
     with pytest.raises(gs.ScenarioError, match="seed"):
         gs.simulate_seeds(SCENARIO, [-1])
+
+
+def test_pinned_data_are_built_once():
+    pinned = gs.Scenario.parse(SCENARIO | {"problem": SCENARIO["problem"] | {"data_seed": 4}})
+    first = gs.World.build(pinned)
+    other = gs.World.build(pinned.replace({"seed": 9}), first.shared)
+    assert other.objective is first.objective
+    assert other.graph is first.graph
+    free = gs.World.build(gs.Scenario.parse(SCENARIO))
+    assert free.shared.objective is None
