@@ -31,6 +31,7 @@ def one(n, dim, rounds, events):
 
 def draw(rows, path):
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     for axes, (x, fixed, value, label) in zip(
@@ -41,6 +42,11 @@ def draw(rows, path):
         points = sorted((row[x], row["ns"]) for row in rows if row[fixed] == value)
         axes.loglog(*zip(*points, strict=True), "o-", color="#0072B2")
         axes.set(xlabel=label, ylabel="time per event (ns)", ylim=(50, 2 * max(value for _, value in points)))
+        axes.yaxis.set(
+            major_locator=LogLocator(subs=(1, 2, 5)),
+            major_formatter=StrMethodFormatter("{x:,.0f}"),
+            minor_formatter=NullFormatter(),
+        )
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
