@@ -32,11 +32,20 @@ def noted() -> Iterator[list[bool]]:
 @contextmanager
 def put_off() -> Iterator[None]:
     """Raise KeyboardInterrupt for a Ctrl-C of this block at its end; processes that begin in the block never hear one."""
-    with noted() as interrupted:
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            yield
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with noted() as interrupted, _held():
+        yield
     if interrupted[0]:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Hold SIGINT back, also from processes that begin meanwhile; only Unix can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -57,7 +57,9 @@ def picture(
 def _drawn(kind: str, world: Any, end: float | None, path: Path) -> Path:
     """Draw and save one picture."""
     from gossipsim import pictures
-    from gossipsim.pictures.frames import FORMATS, FRAMES, MOVING, evenly
+    from gossipsim.pictures.animation import FORMATS, MOVING
+    from gossipsim.pictures.frames import FRAMES
+    from gossipsim.pictures.shots import evenly
     from gossipsim.plot import save
 
     if kind != "frames":
@@ -83,7 +85,7 @@ def _time(until: str | None) -> float | None:
 
 def _known_ending(out: Path, kind: str) -> None:
     """Refuse a file whose ending names no format, before anything is computed."""
-    from gossipsim.pictures.frames import FORMATS as MOVING
+    from gossipsim.pictures.animation import FORMATS as MOVING
     from gossipsim.plot import FORMATS
 
     endings = FORMATS + (MOVING if kind == "frames" else ())

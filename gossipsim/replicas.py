@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from gossipsim.cores import cores
 from gossipsim.engines.base import choose
 from gossipsim.errors import ScenarioError
 from gossipsim.scenario import Scenario
@@ -84,5 +84,5 @@ def simulate_seeds(
         began = time.perf_counter()
         return simulate_world(World.build(replica, shared), engine, began=began)
 
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         return list(pool.map(run, replicas))

@@ -17,6 +17,7 @@ _NO_RESULT = (
     "event_export", "summary", "statistics", "store", "sweeps",
 )  # fmt: skip
 _ENDINGS = ("_plot", "_command", "_summary", "_plan", "_runner", "_progress", "_part", "_xarray")
+_FOLDERS = ("pictures/",)
 
 
 def content(scenario: Scenario | None, refusal: str, values: Mapping[str, Any], sources: str) -> str:
@@ -73,6 +74,6 @@ def sources_digest() -> str:
     for path in sorted(package.rglob("*.py")):
         place = path.relative_to(package).as_posix()
         stem = place.removesuffix(".py")
-        if stem not in _NO_RESULT and not stem.endswith(_ENDINGS):
+        if stem not in _NO_RESULT and not stem.endswith(_ENDINGS) and not stem.startswith(_FOLDERS):
             digest.update(f"{place}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:24]

@@ -14,6 +14,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
+from gossipsim.cores import cores
 from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, nearest, shown
 from gossipsim.interrupts import put_off
 from gossipsim.simulation import simulate_world
@@ -93,7 +94,7 @@ def compute(
                 raise KeyboardInterrupt
             yield run, outcome
         return
-    size = min(jobs or len(os.sched_getaffinity(0)), len(runs))
+    size = min(jobs or cores(), len(runs))
     pool: Pool = Processes(size) if backend == "loky" else Cluster(address, jobs if address else size)
     finished = False
     try:

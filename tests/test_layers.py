@@ -7,7 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "gossipsim"
 LAYERS = [
-    "errors text_files component document kernels kinds lift rows stream arrays catalogue folders family connected interrupts",
+    "errors text_files component document kernels kinds lift rows stream arrays catalogue folders family connected"
+    " interrupts cores",
     "law graph epochs spectral selected_inverse facts flow modes",
     "optimal mixing",
     "topologies rates problems wire start recording metrics compressors sampling loss churn fleet speeds delays",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import gossipsim as gs
 from gossipsim.cli import main
 from gossipsim.engines.events import APPLY, DELIVER, ROUND, SPEAK, Tape, kind_and_place
 from gossipsim.errors import ScenarioError
-from gossipsim.pictures.frames import shots
 from gossipsim.pictures.history import History, built, durations, walk
 from gossipsim.pictures.messages import Messages, absences, messages
 from gossipsim.pictures.presence import measured, predicted
+from gossipsim.pictures.shots import shots
 from gossipsim.pictures.utilisation import Utilisation
 from gossipsim.plot import save
 
@@ -238,6 +239,18 @@ def test_frames_move(tmp_path: Any) -> None:
     path = gs.pictures.animation(world("gossip"), tmp_path / "run.gif", times=[0.0, 1.0, 2.0], engine="processes")
     with Image.open(path) as picture:
         assert picture.n_frames == 3
+
+
+def test_frames_move_as_a_film(tmp_path: Any) -> None:
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    path = gs.pictures.animation(world("gossip"), tmp_path / "run.mp4", times=[0.0, 1.0, 2.0], engine="processes")
+    assert imageio_ffmpeg.count_frames_and_secs(str(path))[0] == 3
+
+
+def test_without_ffmpeg_a_film_is_refused(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["gossipsim.pictures.animation"], "_ffmpeg", lambda: None)
+    with pytest.raises(gs.ScenarioError, match=r"run.mp4: ffmpeg, .* not installed; allowed: .gif, or pip install"):
+        gs.pictures.animation(world("gossip"), tmp_path / "run.mp4")
 
 
 @pytest.mark.parametrize(

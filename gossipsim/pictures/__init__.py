@@ -3,7 +3,8 @@
 Each takes a scenario, a file, a mapping or a `World`, and returns a Matplotlib figure.
 """
 
-from gossipsim.pictures.frames import animation, frames
+from gossipsim.pictures.animation import animation
+from gossipsim.pictures.frames import frames
 from gossipsim.pictures.presence import presence
 from gossipsim.pictures.space_time import space_time
 from gossipsim.pictures.utilisation import utilisation
