@@ -31,7 +31,8 @@ Progress = Callable[[float | None, str], None]
 """Called now and then with the fraction done (None when unknown) and a short text."""
 
 ENGINES = ("auto", "compiled", "processes")
-_EVENTS_AT_ONCE = 1 << 16
+_EVENTS_AT_FIRST, _SECONDS_AT_ONCE = 1 << 16, 0.05
+"""How much of a run is done before progress is told and Ctrl-C heard: so many events at first, later about so long."""
 _SECONDS_BETWEEN_WORDS = 0.1
 _LIBRARIES = ("gossipsim", "numpy", "scipy", "networkx", "numba", "simpy", "pydantic")
 _EASY_SPECTRUM = 2000
@@ -129,10 +130,8 @@ def _loop(
     goal = world.scenario.run.error or -inf
     engine.wants = recorder.wants
     recorder.record(engine, 0.0)
-    pause = _Pause(schedule, say, interrupted)
-    at_once = _EVENTS_AT_ONCE
-    if world.method.talks == "round":
-        at_once = max(1, at_once // world.graph.n)
+    each = world.graph.n if world.method.talks == "round" else 1
+    pause = _Pause(schedule, say, interrupted, max(1, _EVENTS_AT_FIRST // each))
 
     def over() -> bool:
         return engine.state.counts.reached(schedule.limits) or engine.exhausted or recorder.error <= goal
@@ -141,7 +140,7 @@ def _loop(
         for batch in schedule.batches():
             places = batch
             while len(places) and not over():
-                portion = schedule.limits.before("events", engine.state.counts.events + at_once)
+                portion = schedule.limits.before("events", engine.state.counts.events + pause.events)
                 some = places if recorder.simple else places[:1]
                 records = engine.record(axis, some, portion, world.target, goal)
                 recorder.add(engine, records)
@@ -158,7 +157,7 @@ def _loop(
                 recorder.thin()
         while not over() and engine.state.now < schedule.limits.until:
             before = engine.state.counts.events
-            engine.advance(schedule.limits.before("events", before + at_once))
+            engine.advance(schedule.limits.before("events", before + pause.events))
             if pause(engine):
                 recorder.record(engine, engine.state.now)
                 return "interrupted", {}
@@ -186,15 +185,20 @@ def _ahead(places: NDArray[np.float64], engine: Engine, axis: str) -> NDArray[np
 
 
 class _Pause:
-    """Between portions of a run: tells the progress and hears an interrupt."""
+    """Between portions of a run, of so many `events`: tells the progress and hears an interrupt."""
 
-    def __init__(self, schedule: Schedule, say: Progress, interrupted: list[bool]) -> None:
-        self.schedule, self.say, self.interrupted = schedule, say, interrupted
-        self.began, self.told = time.monotonic(), 0.0
+    def __init__(self, schedule: Schedule, say: Progress, interrupted: list[bool], events: int) -> None:
+        self.schedule, self.say, self.interrupted, self.events = schedule, say, interrupted, events
+        self.began = self.last = time.monotonic()
+        self.told, self.ran = 0.0, 0
 
     def __call__(self, engine: Engine) -> bool:
         """Return whether the user interrupted."""
-        if time.monotonic() - self.told > 0.1:
+        now, ran = time.monotonic(), engine.state.counts.events
+        if ran - self.ran >= self.events and now - self.last < _SECONDS_AT_ONCE / 2.0:
+            self.events *= 2
+        self.last, self.ran = now, ran
+        if now - self.told > _SECONDS_BETWEEN_WORDS:
             self.tell(engine)
         return self.interrupted[0]
 

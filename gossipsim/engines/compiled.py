@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from math import inf
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.engines import handlers
-from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite
+from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite, whole_numbers
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.cache import driver
-from gossipsim.engines.events import COUNTED, GRADIENT, Counts, Events, Limits, Tape, together
+from gossipsim.engines.events import COUNTED, GRADIENT, Counts, Events, Limits, PoissonClocks, Tape, together
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
@@ -23,13 +23,12 @@ _NO_LIMIT = 1 << 62
 _AHEAD, _CACHE = 4, 1 << 22
 """How many events ahead rows are prefetched, and the size in bytes from which that pays."""
 
+_AXES = ("until", "events", "gradients", "activations")
 _NO_MARKS, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
 
 
 _KEPT = 32_000_000
 """Bytes of a state up to which a copy is kept."""
-_ONE_BY_ONE = 1 << 17
-"""Events that are repeated one at a time; that many a network of some thousand nodes runs between two looks."""
 
 
 class _Snapshot(NamedTuple):
@@ -45,8 +44,8 @@ class Compiled(Engine):
     """Runs blocks of events through two compiled handlers, a gradient and an exchange.
 
     To find the node and the time of a divergence without looking at every event, it remembers when the state was last known to
-    be finite: small states as a copy, large ones only by their place, to which it returns by running again from time 0. The
-    events since then are halved, with a check after each half, until they are few enough to be repeated one at a time.
+    be finite: small states as a copy, large ones only by their place, to which it returns by running again from time 0. From
+    there the events are repeated one at a time.
     """
 
     name: ClassVar[str] = "compiled"
@@ -73,21 +72,19 @@ class Compiled(Engine):
         self.points = np.empty((world.graph.n, world.objective.dim))
         self.on_other = self.handlers.on_other.address if world.networked else 0
         self.together = world.method.talks in {"round", "route"}
+        self.plain = not self.together and isinstance(self.tape.source, PoissonClocks) and self.tape.source.drawn_alike
         self._nowhere = np.zeros(world.objective.dim)
         self._remember()
 
     def _remember(self) -> None:
         """Note that the state is finite here."""
         self._make_room()
-        self._finite = self._snapshot(whole=sum(part.nbytes for part in self.binding.state) <= _KEPT)
+        state, parts = self.state, self.binding.state
+        kept = [part.copy() for part in parts] if sum(part.nbytes for part in parts) <= _KEPT else None
+        self._finite = _Snapshot(replace(state.counts), state.now, self.tape.position, kept)
         n = len(self.state.nodes)
         each = n if self.world.method.talks == "round" else 1
         self._look_again = self.state.counts.events + (65536 + 16 * n) // each + 1
-
-    def _snapshot(self, whole: bool = True) -> _Snapshot:
-        state = self.state
-        parts = [part.copy() for part in self.binding.state] if whole else None
-        return _Snapshot(replace(state.counts), state.now, self.tape.position, parts)
 
     def _return_to(self, past: _Snapshot) -> None:
         """Bring back the state of a snapshot."""
@@ -129,6 +126,10 @@ class Compiled(Engine):
     def advance(self, limits: Limits) -> None:
         """Run blocks of events up to the limits."""
         while not self.state.counts.reached(limits):
+            if self.plain and limits.bits == inf:
+                self._run_on("until", _NO_TIMES, limits, self._nowhere, -inf)
+                self._look_back()
+                return
             events = self.tape.take(limits, self.state.counts)
             if len(events.t) == 0:
                 return
@@ -151,13 +152,15 @@ class Compiled(Engine):
         found = [NOTHING]
         self.memory[5] = self.wants < 2
         while len(places) and not self.state.counts.reached(limits):
-            events = self.tape.take(limits.before(axis, float(places[-1])), self.state.counts)
-            if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
-                break
-            if self.together:
-                records = self._walk_together(events, axis, places, limits, target, goal)
+            nearer = limits.before(axis, float(places[-1]))
+            if self.plain and limits.bits == inf:
+                records = self._run_on(axis, places, nearer, target, goal)
             else:
-                records = self._walk_alone(events, axis, places, limits, target, goal)
+                events = self.tape.take(nearer, self.state.counts)
+                if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
+                    break
+                walk = self._walk_together if self.together else self._walk_alone
+                records = walk(events, axis, places, limits, target, goal)
             found.append(records)
             values = records.values
             places = places[len(values) :] if axis == "until" else self._ahead(axis, places)
@@ -183,6 +186,30 @@ class Compiled(Engine):
         if rounds is not None:
             counted[:, 6] = np.searchsorted(rounds, done[:, 0])
         return np.asarray(counted + np.array(self.state.counts.row()))
+
+    def _run_on(
+        self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
+    ) -> Records:
+        """Run Poisson clocks to the limits, measuring at places on an axis, in one call of machine code."""
+        source, tape, counts, code = cast(PoissonClocks, self.tape.source), self.tape, self.state.counts, self.handlers
+        values, times = self._values(len(places)), np.empty(len(places))
+        rows = np.empty((len(places) + 1, 6), dtype=np.int64)
+        numbers, clock = np.array([tape.first, tape.place, *counts.row()[:6]], dtype=np.int64), np.array([tape.clock])
+        ends = np.array([getattr(limits, name) for name in _AXES])
+        self.memory[7] = _NO_LIMIT
+        on_gradient = code.on_gradient.address if self.binding.lowered.computes else 0
+        passed = driver().run(
+            on_gradient, code.on_exchange.address, code.on_measure.address, self.binding.address, self.memory,
+            self.binding.tally, self.binding.gradients.first, *source.parameters, *tape.events, numbers, clock,
+            _AXES.index(axis), places, ends, goal, self.points, target, values, times, rows,
+        )  # fmt: skip
+        counts.take([*numbers[2:].tolist(), counts.rounds])
+        tape.first, tape.place, tape.clock = int(numbers[0]), int(numbers[1]), float(clock[0])
+        if counts.events:
+            self.state.now = tape.position[1]
+        whole = np.zeros((passed, len(COUNTED)), dtype=np.int64)
+        whole[:, :6] = rows[:passed]
+        return Records(times[:passed], whole, values[:passed, : self.wants])
 
     def _walk_alone(
         self,
@@ -274,26 +301,33 @@ class Compiled(Engine):
         state = self.state
         if not len(nonfinite(state.nodes)):
             return
-        spoilt = state.counts.events
         self._return_to(self._finite)
-        last = self._snapshot()
-        # A node that comes back from an absence may have become finite again in between.
-        while spoilt - last.counts.events > _ONE_BY_ONE and not self.world.networked:
-            middle = (spoilt + last.counts.events) // 2
-            self._run_to(middle)
-            if len(nonfinite(state.nodes)):
-                spoilt = middle
-                self._return_to(last)
-            else:
-                last = self._snapshot()
         while True:
-            event = self.tape.take(Limits(events=1), Counts())
-            self._run(event, Limits())
-            ends = [int(node) for node in (event.i[0], event.j[0]) if node >= 0]
-            nodes = np.arange(len(state.nodes)) if self.together else np.array(ends, dtype=np.int64)
-            bad = nonfinite(state.nodes[nodes])
-            if len(bad):
-                raise Diverged(int(nodes[bad[0]]), float(event.t[0]))
+            bad = self._one_round() if self.together else self._one_by_one()
+            if bad >= 0:
+                raise Diverged(bad, self.state.now)
+
+    def _one_round(self) -> int:
+        """Run one round or hop; return the first node whose row is not finite then, or -1."""
+        self._run(self.tape.take(Limits(events=1), Counts()), Limits())
+        bad = nonfinite(self.state.nodes)
+        return int(bad[0]) if len(bad) else -1
+
+    def _one_by_one(self) -> int:
+        """Run the events at hand until one spoils a node; return that node, or -1."""
+        events, rows, code = self.tape.take(Limits(), Counts()), self.state.nodes, self.handlers
+        self._make_room()
+        real = np.ones(rows.itemsize // 8, dtype=bool)
+        real[list(whole_numbers(rows.dtype))] = False
+        total = np.zeros(6, dtype=np.int64)
+        self.memory[7] = _NO_LIMIT
+        bad = driver().walk_to_the_first_bad(
+            code.on_gradient.address if self.binding.lowered.computes else 0, code.on_exchange.address, self.on_other,
+            self.binding.address, self.memory, self.binding.tally, self.binding.gradients.first, *events,
+            rows.view(np.float64).reshape(len(rows), -1), real, self.points, np.empty((1, 6), dtype=np.int64), total,
+        )  # fmt: skip
+        self._arrive(events, int(total[0]), self._counted(total[None])[0])
+        return int(bad)
 
 
 def _marks(axis: str, places: NDArray[np.float64], events: Events, counts: Counts) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numba import int32, int64, njit, uint64
 
 from gossipsim.engines.draws import LOW, SHIFT, ZERO, philox, unit
@@ -159,6 +160,151 @@ def walk(  # type: ignore[no-untyped-def]
             if not goal < values[r, 0] < math.inf:
                 return r + 1
     return marks.size
+
+
+@njit(
+    "i8(i8, i8, i8, i8, i8[::1], i8[::1], i8[::1], f8[::1], i4[::1], i4[::1], i4[::1], f8[:,::1], b1[::1], f8[:,::1],"
+    " i8[:,::1], i8[::1])",
+    **_OPTIONS,
+)
+def walk_to_the_first_bad(  # type: ignore[no-untyped-def]
+    on_gradient, on_exchange, on_other, context, memory, tally, first_sample, t, i, j, edge, words, real, X, row, total
+):
+    """Run events one by one until a row that one of them touched is no longer finite; return that node, or -1.
+
+    `words` are the rows of all nodes as 8-byte numbers, `real` says which of them are not whole numbers; `total` counts events,
+    gradients, exchanges, messages, bits and lost messages.
+    """
+    nothing, never = np.empty(0, dtype=np.int64), np.empty(0)
+    for k in range(t.size):
+        at = slice(k, k + 1)
+        walk(
+            on_gradient, on_exchange, on_other, 0, context, memory, tally, first_sample, t[at], i[at], j[at], edge[at], nothing,
+            never, -math.inf, X, never, X, row,
+        )  # fmt: skip
+        total += row[0]
+        for node in (i[k], j[k]):
+            if 0 <= node < words.shape[0]:
+                for w in range(real.size):
+                    if real[w] and not math.isfinite(words[node, w]):
+                        return int64(node)
+    return -1
+
+
+@njit(inline="always")
+def _within(limits, numbers, t, j, place):  # type: ignore[no-untyped-def]
+    """Return where the events of a block from `place` on reach a limit, and whether that is the one of time."""
+    stop = t.size
+    if t[stop - 1] >= limits[0]:
+        stop = max(place, np.searchsorted(t, limits[0]))
+    last = stop
+    if limits[1] - numbers[2] < stop - place:
+        stop = place + int64(limits[1] - numbers[2])
+    for which in range(2, 4):
+        if limits[which] < math.inf:
+            left = limits[which] - numbers[which + 1]
+            for k in range(place, stop):
+                left -= (j[k] == -1) if which == 2 else (j[k] >= 0)
+                if left <= 0.0:
+                    stop = k + 1
+                    break
+    return stop, stop == last < t.size
+
+
+@njit(inline="always")
+def _marks(axis, places, numbers, t, j, to_the_end, marks, times):  # type: ignore[no-untyped-def]
+    """Fill in before which of these events, and when, to measure at the places that lie among them; return how many do."""
+    found = 0
+    if axis == 0:
+        while found < places.size and (to_the_end or (t.size > 0 and places[found] <= t[t.size - 1])):
+            marks[found], times[found] = np.searchsorted(t, places[found]), places[found]
+            found += 1
+    elif axis == 1:
+        while found < places.size and places[found] - numbers[2] <= t.size:
+            marks[found] = int64(places[found]) - numbers[2]
+            times[found] = t[marks[found] - 1]
+            found += 1
+    else:
+        reached = numbers[axis + 1]
+        for k in range(t.size):
+            reached += (j[k] == -1) if axis == 2 else (j[k] >= 0)
+            if found < places.size and places[found] <= reached:
+                marks[found], times[found] = k + 1, t[k]
+                found += 1
+    return found
+
+
+@njit(
+    "i8(i8, i8, i8, i8, i8[::1], i8[::1], i8[::1], u8, f8, i8, f8, i4[:,::1], f8[::1], i4[::1], f8[::1],"
+    " f8[::1], i4[::1], i4[::1], i4[::1], i8[::1], f8[::1], i8, f8[::1], f8[::1], f8, f8[:,::1], f8[::1], f8[:,::1],"
+    " f8[::1], i8[:,::1])",
+    **_OPTIONS,
+)
+def run(  # type: ignore[no-untyped-def]
+    on_gradient,
+    on_exchange,
+    on_measure,
+    context,
+    memory,
+    tally,
+    first_sample,
+    seed,
+    node_total,
+    n,
+    edge_total,
+    ends,
+    accept,
+    alias,
+    v,
+    t,
+    i,
+    j,
+    edge,
+    numbers,
+    clock,
+    axis,
+    places,
+    limits,
+    goal,
+    X,
+    target,
+    values,
+    times,
+    counts,
+):
+    """Draw events of superposed Poisson clocks and run them, block after block, to a limit or the last place.
+
+    The axis is 0 for time, 1 for events, 2 for gradients, 3 for exchanges; `limits` are of these. `numbers` holds the number of
+    the first event of the block at hand, the place reached in it, and how many events, gradients, exchanges, messages, bits and
+    lost messages there were; `clock` the time before the block. The rest is as for `sample` and `walk`; counts are those of the
+    whole run. Returns the number of places measured.
+    """
+    passed = 0
+    marks, total = np.empty(places.size, dtype=np.int64), numbers[2:]
+    while True:
+        if numbers[1] == t.size:
+            numbers[0] += t.size
+            numbers[1], clock[0] = 0, t[t.size - 1]
+            sample(seed, uint64(numbers[0]), clock[0], node_total, n, edge_total, ends, accept, alias, v, t, i, j, edge)
+        place = numbers[1]
+        stop, to_the_end = _within(limits, numbers, t, j, place)
+        ahead = places[passed:]
+        found = _marks(axis, ahead, numbers, t[place:stop], j[place:stop], to_the_end, marks, times[passed:])
+        rows = counts[passed:]
+        done = walk(
+            on_gradient, on_exchange, 0, on_measure, context, memory, tally, first_sample, t[place:stop], i[place:stop],
+            j[place:stop], edge[place:stop], marks[:found], times[passed:], goal, X, target, values[passed:], rows,
+        )  # fmt: skip
+        early = done > 0 and not goal < values[passed + done - 1, 0] < math.inf
+        numbers[1] += rows[done - early, 0]
+        for r in range(done + 1):
+            for c in range(6):
+                rows[r, c] += total[c]
+        total[:] = rows[done - early]
+        passed += done
+        over = total[0] >= limits[1] or total[1] >= limits[2] or total[2] >= limits[3]
+        if early or over or (to_the_end and numbers[1] == stop):
+            return passed
 
 
 @njit(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,14 +162,22 @@ class PoissonClocks:
         self.room = Events(np.empty(size), *(np.empty(size, np.int32) for _ in range(3)))
         self.second = np.empty(size)
 
+    @property
+    def drawn_alike(self) -> bool:
+        """Whether there are clocks, and the compiled sampler draws their events without further ado."""
+        return self.node_total + self.edge_total > 0.0 and self.nodes is None
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """What the compiled sampler takes besides the event's number, the time, and where to write."""
+        return (self.seed, self.node_total, self.n, self.edge_total, self.ends, self.accept, self.alias, self.second)
+
     def block(self, first: int, clock: float) -> Events:
         """Return the next `size` events, in memory that the next call reuses."""
         if self.node_total + self.edge_total == 0.0:
             return Events(np.empty(0), *(np.empty(0, np.int32) for _ in range(3)))
-        driver().sample(
-            self.seed, np.uint64(first), clock, self.node_total, self.n, self.edge_total,
-            self.ends, self.accept, self.alias, self.second, *self.room,
-        )  # fmt: skip
+        seed, *rest = self.parameters
+        driver().sample(seed, np.uint64(first), clock, *rest, *self.room)
         if self.nodes is not None and self.node_total > 0.0:
             self._weigh(*self.nodes)
         return self.room
