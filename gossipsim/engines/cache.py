@@ -73,20 +73,13 @@ def kept_here() -> Iterator[None]:
 
 
 @cache
-def driver() -> ModuleType:
-    """Return `gossipsim.engines.driver`, with its machine code kept here rather than beside its source.
+def compiled(name: str) -> ModuleType:
+    """Return a module of `gossipsim.engines` that is compiled when imported, with its machine code kept here.
 
     Numba notices a changed file, but not a changed file that it draws on; the folder's name does.
     """
     with ONE_AT_A_TIME, kept_here():
-        return importlib.import_module("gossipsim.engines.driver")
-
-
-@cache
-def transmission() -> ModuleType:
-    """Return `gossipsim.engines.transmit`, with its machine code kept here."""
-    with ONE_AT_A_TIME, kept_here():
-        return importlib.import_module("gossipsim.engines.transmit")
+        return importlib.import_module(f"gossipsim.engines.{name}")
 
 
 def module(name: str, source: str) -> ModuleType:

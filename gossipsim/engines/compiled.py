@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gossipsim.engines import handlers
 from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite, whole_numbers
 from gossipsim.engines.binding import Binding, compile_module
-from gossipsim.engines.cache import driver
+from gossipsim.engines.cache import compiled
 from gossipsim.engines.events import COUNTED, GRADIENT, Counts, Events, Limits, PoissonClocks, Tape, together
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
@@ -195,13 +195,13 @@ class Compiled(Engine):
         values, times = self._values(len(places)), np.empty(len(places))
         rows = np.empty((len(places) + 1, 6), dtype=np.int64)
         numbers, clock = np.array([tape.first, tape.place, *counts.row()[:6]], dtype=np.int64), np.array([tape.clock])
-        ends = np.array([getattr(limits, name) for name in _AXES])
+        marks, ends = np.empty(len(places), dtype=np.int64), np.array([getattr(limits, name) for name in _AXES])
         self.memory[7] = _NO_LIMIT
         on_gradient = code.on_gradient.address if self.binding.lowered.computes else 0
-        passed = driver().run(
+        passed = compiled("portion").run(
             on_gradient, code.on_exchange.address, code.on_measure.address, self.binding.address, self.memory,
             self.binding.tally, self.binding.gradients.first, *source.parameters, *tape.events, numbers, clock,
-            _AXES.index(axis), places, ends, goal, self.points, target, values, times, rows,
+            _AXES.index(axis), places, marks, ends, goal, self.points, target, values, times, rows,
         )  # fmt: skip
         counts.take([*numbers[2:].tolist(), counts.rounds])
         tape.first, tape.place, tape.clock = int(numbers[0]), int(numbers[1]), float(clock[0])
@@ -244,7 +244,7 @@ class Compiled(Engine):
         code = self.handlers
         self.memory[7] = _NO_LIMIT if limits.bits == inf else limits.bits - self.state.counts.bits
         on_gradient = code.on_gradient.address if self.binding.lowered.computes else 0
-        passed = driver().walk(
+        passed = compiled("walk").walk(
             on_gradient, code.on_exchange.address, self.on_other, code.on_measure.address, self.binding.address,
             self.memory, self.binding.tally, self.binding.gradients.first, *events, marks, times, goal, self.points, target,
             values, done,
@@ -276,7 +276,7 @@ class Compiled(Engine):
             left = np.append(rounds + 1.0, inf)[np.minimum(left.astype(np.int64), len(rounds) + 1) - 1]
         ends = ("gradients", "activations", "bits")
         room = np.array([getattr(limits, name) - getattr(counts, name) for name in ends], dtype=np.float64)
-        passed = driver().walk_together(
+        passed = compiled("walk_together").walk_together(
             code.on_event.address, self.on_other, code.on_measure.address, self.binding.address, self.binding.tally,
             counts.events, *events, column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points,
             target, values, times, done,
@@ -321,7 +321,7 @@ class Compiled(Engine):
         real[list(whole_numbers(rows.dtype))] = False
         total = np.zeros(6, dtype=np.int64)
         self.memory[7] = _NO_LIMIT
-        bad = driver().walk_to_the_first_bad(
+        bad = compiled("first_bad").walk_to_the_first_bad(
             code.on_gradient.address if self.binding.lowered.computes else 0, code.on_exchange.address, self.on_other,
             self.binding.address, self.memory, self.binding.tally, self.binding.gradients.first, *events,
             rows.view(np.float64).reshape(len(rows), -1), real, self.points, np.empty((1, 6), dtype=np.int64), total,

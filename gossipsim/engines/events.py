@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gossipsim.engines.cache import driver
+from gossipsim.engines.cache import compiled
 
 BLOCK = 16384
 GRADIENT, ROUND, HOP = -1, -2, -3
@@ -177,7 +177,7 @@ class PoissonClocks:
         if self.node_total + self.edge_total == 0.0:
             return Events(np.empty(0), *(np.empty(0, np.int32) for _ in range(3)))
         seed, *rest = self.parameters
-        driver().sample(seed, np.uint64(first), clock, *rest, *self.room)
+        compiled("sampler").sample(seed, np.uint64(first), clock, *rest, *self.room)
         if self.nodes is not None and self.node_total > 0.0:
             self._weigh(*self.nodes)
         return self.room

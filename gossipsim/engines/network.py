@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gossipsim.arrays import Integers
 from gossipsim.churn import STATES, Changes
 from gossipsim.engines import events
-from gossipsim.engines.cache import transmission
+from gossipsim.engines.cache import compiled
 from gossipsim.engines.events import AWAY, BACK, KEPT, LOST, Events, Source
 from gossipsim.engines.sources import uniforms
 from gossipsim.stream import Purpose
@@ -37,7 +37,7 @@ class Network:
     """
 
     def __init__(self, world: World, inner: Any) -> None:
-        self.world, self.make, self.code = world, inner, transmission()
+        self.world, self.make, self.code = world, inner, compiled("transmit")
         wire, method = world.scenario.wire, world.method
         self.mode = _MODES["delivery" if method.pairwise == "delivery" else wire.exchange]
         self.latency, self.chain = wire.latency, np.array(wire.loss.chain)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gossipsim.arrays import Floats, Integers
 from gossipsim.engines import events
-from gossipsim.engines.cache import driver
+from gossipsim.engines.cache import compiled
 from gossipsim.engines.events import GRADIENT, HOP, ROUND, Events, PoissonClocks, alias_table
 from gossipsim.engines.partners import Partners
 from gossipsim.epochs import Epochs
@@ -281,5 +281,5 @@ def uniforms(seed: int, purpose: Purpose, owners: Integers, index: Integers) -> 
     """Return `stream.uniforms_of`, in machine code."""
     out = np.empty((2, len(index)))
     words = (np.ascontiguousarray(column).view(np.uint64) for column in (owners, index))
-    driver().uniforms(np.uint64(seed), np.uint64(purpose), *words, out[0], out[1])
+    compiled("uniforms").uniforms(np.uint64(seed), np.uint64(purpose), *words, out[0], out[1])
     return out.T

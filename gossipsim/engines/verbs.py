@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gossipsim.engines import single
 from gossipsim.engines.binding import Binding, compile_module
-from gossipsim.engines.cache import driver
+from gossipsim.engines.cache import compiled
 from gossipsim.errors import Refused
 from gossipsim.world import World
 
@@ -120,7 +120,7 @@ def measured(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Fill `points` with every node's primal point at time t; return it with error, consensus distance and mean point."""
     values = np.empty(2 + points.shape[1])
-    driver().measure(code.on_measure.address, binding.address, t, points, target, values)
+    compiled("measure").measure(code.on_measure.address, binding.address, t, points, target, values)
     return points, values
 
 

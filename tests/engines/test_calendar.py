@@ -10,10 +10,10 @@ from numba import njit
 
 import gossipsim as gs
 from gossipsim.engines import events
-from gossipsim.engines.cache import transmission
+from gossipsim.engines.cache import compiled
 
 pytestmark = pytest.mark.needs_compiler
-code = transmission()
+code = compiled("transmit")
 calendars = import_module("gossipsim.engines.calendar")
 due, pop, send = calendars.due, calendars.pop, calendars.send
 SPARE = code.SPARE
