@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from math import inf
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import ClassVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.engines import handlers
-from gossipsim.engines.base import NOTHING, Engine, Records, State, nonfinite, whole_numbers
+from gossipsim.engines.base import NOTHING, Engine, Records, State
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.cache import compiled
+from gossipsim.engines.divergence import Watch
 from gossipsim.engines.events import COUNTED, GRADIENT, Counts, Events, Limits, PoissonClocks, Tape, together
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
@@ -25,28 +25,11 @@ _AHEAD, _CACHE = 4, 1 << 22
 
 _AXES = ("until", "events", "gradients", "activations")
 _NO_MARKS, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
-
-
-_KEPT = 32_000_000
-"""Bytes of a state up to which a copy is kept."""
-
-
-class _Snapshot(NamedTuple):
-    """A place in a run, and all that events change there unless it is too large to be kept."""
-
-    counts: Counts
-    now: float
-    position: tuple[int, float]
-    parts: list[NDArray[Any]] | None
+_FREE = Limits()
 
 
 class Compiled(Engine):
-    """Runs blocks of events through two compiled handlers, a gradient and an exchange.
-
-    To find the node and the time of a divergence without looking at every event, it remembers when the state was last known to
-    be finite: small states as a copy, large ones only by their place, to which it returns by running again from time 0. From
-    there the events are repeated one at a time.
-    """
+    """Runs blocks of events through two compiled handlers, a gradient and an exchange; `Watch` looks for divergence."""
 
     name: ClassVar[str] = "compiled"
 
@@ -70,51 +53,22 @@ class Compiled(Engine):
             [ahead, rows.ctypes.data, rows.itemsize, samples.ctypes.data, samples.itemsize, 0, bits, _NO_LIMIT]
         )
         self.points = np.empty((world.graph.n, world.objective.dim))
-        self.on_other = self.handlers.on_other.address if world.networked else 0
         self.together = world.method.talks in {"round", "route"}
+        alone = self.binding.lowered.computes and not self.together
+        self.on_gradient = self.handlers.on_gradient.address if alone else 0
+        self.on_other = self.handlers.on_other.address if world.networked else 0
         self.plain = not self.together and isinstance(self.tape.source, PoissonClocks) and self.tape.source.drawn_alike
         self._nowhere = np.zeros(world.objective.dim)
-        self._remember()
+        self.watch = Watch(self)
 
-    def _remember(self) -> None:
-        """Note that the state is finite here."""
-        self._make_room()
-        state, parts = self.state, self.binding.state
-        kept = [part.copy() for part in parts] if sum(part.nbytes for part in parts) <= _KEPT else None
-        self._finite = _Snapshot(replace(state.counts), state.now, self.tape.position, kept)
-        n = len(self.state.nodes)
-        each = n if self.world.method.talks == "round" else 1
-        self._look_again = self.state.counts.events + (65536 + 16 * n) // each + 1
-
-    def _return_to(self, past: _Snapshot) -> None:
-        """Bring back the state of a snapshot."""
-        if past.parts is None:
-            self.binding.begin_again()
-            self._take_up(_Snapshot(Counts(), 0.0, (0, 0.0), None))
-            self._run_to(past.counts.events)
-            return
-        for copy, part in zip(past.parts, self.binding.state, strict=True):
-            part[: len(copy)] = copy  # there may be more room for messages by now
-        self._take_up(past)
-
-    def _take_up(self, past: _Snapshot) -> None:
-        self.state.counts, self.state.now = replace(past.counts), past.now
-        self.tape = Tape(self.world.events(), *past.position)
-        self.binding.moment.forget()
-        self._make_room()
-
-    def _run_to(self, events: int) -> None:
-        """Run until so many events have happened, without looking at the state."""
-        while self.state.counts.events < events:
-            self._run(self.tape.take(Limits(events=events), self.state.counts), Limits())
-
-    def _run(self, events: Events, limits: Limits) -> None:
+    def run(self, events: Events, limits: Limits = _FREE) -> None:
+        """Run some events without measuring anything."""
         if self.together:
             self._walk_together(events, "until", _NO_TIMES, limits, self._nowhere, -inf)
         else:
             self._walk(events, _NO_MARKS, _NO_TIMES, limits, self._nowhere, -inf)
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
         """Make room for the messages that the events at hand have under way."""
         self.binding.make_room(getattr(self.tape.source, "places", 0))
 
@@ -128,18 +82,13 @@ class Compiled(Engine):
         while not self.state.counts.reached(limits):
             if self.plain and limits.bits == inf:
                 self._run_on("until", _NO_TIMES, limits, self._nowhere, -inf)
-                self._look_back()
+                self.watch.look()
                 return
             events = self.tape.take(limits, self.state.counts)
             if len(events.t) == 0:
                 return
-            self._run(events, limits)
-            self._look_back()
-
-    def _look_back(self) -> None:
-        if self.state.counts.events >= self._look_again:
-            self.check()
-            self._remember()
+            self.run(events, limits)
+            self.watch.look()
 
     def measure(self, t: float, target: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return every node's primal point at time t; error, consensus distance and mean point."""
@@ -165,7 +114,7 @@ class Compiled(Engine):
             values = records.values
             places = places[len(values) :] if axis == "until" else self._ahead(axis, places)
             try:
-                self._look_back()
+                self.watch.look()
             except Diverged as fault:
                 fault.records = Records.join(found)
                 raise
@@ -176,7 +125,7 @@ class Compiled(Engine):
     def _ahead(self, axis: str, places: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(places[places > getattr(self.state.counts, axis)])
 
-    def _counted(self, done: NDArray[np.int64], rounds: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    def counted(self, done: NDArray[np.int64], rounds: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Return all counts after rows of (events, gradients, activations, messages, bits, lost) since now.
 
         `rounds` holds the numbers of events, in order, that are rounds.
@@ -197,9 +146,8 @@ class Compiled(Engine):
         numbers, clock = np.array([tape.first, tape.place, *counts.row()[:6]], dtype=np.int64), np.array([tape.clock])
         marks, ends = np.empty(len(places), dtype=np.int64), np.array([getattr(limits, name) for name in _AXES])
         self.memory[7] = _NO_LIMIT
-        on_gradient = code.on_gradient.address if self.binding.lowered.computes else 0
         passed = compiled("portion").run(
-            on_gradient, code.on_exchange.address, code.on_measure.address, self.binding.address, self.memory,
+            self.on_gradient, code.on_exchange.address, code.on_measure.address, self.binding.address, self.memory,
             self.binding.tally, self.binding.gradients.first, *source.parameters, *tape.events, numbers, clock,
             _AXES.index(axis), places, marks, ends, goal, self.points, target, values, times, rows,
         )  # fmt: skip
@@ -239,19 +187,18 @@ class Compiled(Engine):
 
         Returns what was measured, and all counts, at every mark passed.
         """
-        self._make_room()
+        self.make_room()
         values, done = self._values(len(marks)), np.empty((len(marks) + 1, 6), dtype=np.int64)
         code = self.handlers
         self.memory[7] = _NO_LIMIT if limits.bits == inf else limits.bits - self.state.counts.bits
-        on_gradient = code.on_gradient.address if self.binding.lowered.computes else 0
         passed = compiled("walk").walk(
-            on_gradient, code.on_exchange.address, self.on_other, code.on_measure.address, self.binding.address,
+            self.on_gradient, code.on_exchange.address, self.on_other, code.on_measure.address, self.binding.address,
             self.memory, self.binding.tally, self.binding.gradients.first, *events, marks, times, goal, self.points, target,
             values, done,
         )  # fmt: skip
         early = passed > 0 and not goal < values[passed - 1, 0] < inf
-        counts = self._counted(done)
-        self._arrive(events, int(done[passed - early, 0]), counts[passed - early])
+        counts = self.counted(done)
+        self.arrive(events, int(done[passed - early, 0]), counts[passed - early])
         return values[:passed, : self.wants], counts[:passed]
 
     def _walk_together(
@@ -281,15 +228,15 @@ class Compiled(Engine):
             counts.events, *events, column, left, len(events.t) == 0, room, goal, bool(self.memory[5]), self.points,
             target, values, times, done,
         )  # fmt: skip
-        whole = self._counted(done[: passed + 1], rounds)
-        self._arrive(events, int(done[passed, 0]), whole[passed])
+        whole = self.counted(done[: passed + 1], rounds)
+        self.arrive(events, int(done[passed, 0]), whole[passed])
         return Records(times[:passed], whole[:passed], values[:passed, : self.wants])
 
     def _values(self, places: int) -> NDArray[np.float64]:
         """Return room for what machine code measures at so many places."""
         return np.zeros((places, 1 if self.wants < 2 else 2 + self.world.objective.dim))
 
-    def _arrive(self, events: Events, ran: int, counts: NDArray[np.int64]) -> None:
+    def arrive(self, events: Events, ran: int, counts: NDArray[np.int64]) -> None:
         """Note that so many of the events have run."""
         self.tape.place -= len(events.t) - ran
         self.state.counts.take(counts)
@@ -298,36 +245,7 @@ class Compiled(Engine):
 
     def check(self) -> None:
         """Raise `Diverged` with the first node and time at which the state stopped being finite."""
-        state = self.state
-        if not len(nonfinite(state.nodes)):
-            return
-        self._return_to(self._finite)
-        while True:
-            bad = self._one_round() if self.together else self._one_by_one()
-            if bad >= 0:
-                raise Diverged(bad, self.state.now)
-
-    def _one_round(self) -> int:
-        """Run one round or hop; return the first node whose row is not finite then, or -1."""
-        self._run(self.tape.take(Limits(events=1), Counts()), Limits())
-        bad = nonfinite(self.state.nodes)
-        return int(bad[0]) if len(bad) else -1
-
-    def _one_by_one(self) -> int:
-        """Run the events at hand until one spoils a node; return that node, or -1."""
-        events, rows, code = self.tape.take(Limits(), Counts()), self.state.nodes, self.handlers
-        self._make_room()
-        real = np.ones(rows.itemsize // 8, dtype=bool)
-        real[list(whole_numbers(rows.dtype))] = False
-        total = np.zeros(6, dtype=np.int64)
-        self.memory[7] = _NO_LIMIT
-        bad = compiled("first_bad").walk_to_the_first_bad(
-            code.on_gradient.address if self.binding.lowered.computes else 0, code.on_exchange.address, self.on_other,
-            self.binding.address, self.memory, self.binding.tally, self.binding.gradients.first, *events,
-            rows.view(np.float64).reshape(len(rows), -1), real, self.points, np.empty((1, 6), dtype=np.int64), total,
-        )  # fmt: skip
-        self._arrive(events, int(total[0]), self._counted(total[None])[0])
-        return int(bad)
+        self.watch.check()
 
 
 def _marks(axis: str, places: NDArray[np.float64], events: Events, counts: Counts) -> NDArray[np.int64]:

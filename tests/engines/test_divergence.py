@@ -3,7 +3,7 @@
 import pytest
 
 import gossipsim as gs
-from gossipsim.engines import compiled
+from gossipsim.engines import divergence
 
 RUNS = {
     "clocks": {"method": {"name": "dadao", "beta_tilde": 24.0}, "rates": {"name": "uniform", "total": 8.0}},
@@ -31,7 +31,7 @@ def test_without_a_copy_node_and_time_are_the_same(name, monkeypatch):
     )
     whole = gs.simulate(given)
     assert whole.status == "diverged"
-    monkeypatch.setattr(compiled, "_KEPT", 0)
+    monkeypatch.setattr(divergence, "_KEPT", 0)
     lean = gs.simulate(given)
     assert lean.meta["diverged"] == whole.meta["diverged"]
     for field, array in whole.final.items():
