@@ -145,7 +145,6 @@ class Compiled(Engine):
         rows = np.empty((len(places) + 1, 6), dtype=np.int64)
         numbers, clock = np.array([tape.first, tape.place, *counts.row()[:6]], dtype=np.int64), np.array([tape.clock])
         marks, ends = np.empty(len(places), dtype=np.int64), np.array([getattr(limits, name) for name in _AXES])
-        self.memory[7] = _NO_LIMIT
         passed = compiled("portion").run(
             self.on_gradient, code.on_exchange.address, code.on_measure.address, self.binding.address, self.memory,
             self.binding.tally, self.binding.gradients.first, *source.parameters, *tape.events, numbers, clock,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from gossipsim.engines.block import OPTIONS, run_block
+from gossipsim.engines.block import OPTIONS, run_block_within_bits
 
 
 @njit(
@@ -33,8 +33,8 @@ def walk(  # type: ignore[no-untyped-def]
     values,
     counts,
 ):
-    """Run a block of events; see `block.run_block`."""
-    return run_block(
+    """Run a block of events; see `block.run_block_within_bits`."""
+    return run_block_within_bits(
         on_gradient, on_exchange, on_other, on_measure, context, memory, tally, first_sample, t, i, j, edge, 0, t.size, marks,
         marks.size, times, goal, X, target, values, counts, 0,
     )  # fmt: skip
