@@ -169,6 +169,13 @@ class Component(Settings):
         member.name = f"{path}:{attribute}"
         return member
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Travel to other processes as a mapping when the class is from a file, which they load themselves."""
+        if not type(self).__module__.startswith(USER_MODULE):
+            return super().__reduce_ex__(protocol)
+        family = next(base for base in type(self).__mro__ if "registry" in vars(base))
+        return _read_again, (family, self.spec())
+
     def spec(self) -> dict[str, Any]:
         """Return the mapping that `parse` turns back into an equal member."""
         values = self.model_dump(mode="json", exclude_none=True)
@@ -252,3 +259,7 @@ def plain(given: Any) -> Any:
     if hasattr(given, "tolist"):
         return given.tolist()
     return given
+
+
+def _read_again(family: type[Component], spec: dict[str, Any]) -> Component:
+    return family.parse(spec)

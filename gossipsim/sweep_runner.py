@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
@@ -268,7 +268,11 @@ class Processes:
     def submit(self, work: Work, runs: Sequence[Run]) -> Any:
         """Begin a batch, and wait until it is on its way: loky fails aloud when it is closed before that."""
         with put_off():
-            future = self._pool.submit(work, runs)
+            try:
+                future = self._pool.submit(work, runs)
+            except BrokenExecutor as fault:  # another batch has killed its worker since it was last looked at
+                future = Future()
+                future.set_exception(fault)
             deadline = time.monotonic() + 10.0
             while not (future.running() or future.done()) and time.monotonic() < deadline:
                 time.sleep(0.0005)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import shlex
 import signal
@@ -177,7 +178,38 @@ def test_a_worker_that_dies_loses_only_its_own_run(tmp_path, monkeypatch):
     asked = gs.sweep(SCENARIO, {"problem": problems}, seeds=2, jobs=2, engine="processes")
     statuses = [asked.outcomes[run.id].status for run in asked.runs]
     assert statuses == ["finished", "finished", "failed", "failed"]
-    assert "its worker died" in asked.outcomes[asked.runs[-1].id].sentence
+    assert "its worker died (TerminatedWorkerError" in asked.outcomes[asked.runs[-1].id].sentence
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_classes_of_ones_own_travel_to_the_workers(backend, tmp_path, monkeypatch):
+    if backend == "dask":
+        pytest.importorskip("distributed")
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    vary = {"method": ["gossip", "mine.py:Mine"], "problem.dim": [2, 3]}
+    one = gs.sweep(SCENARIO, vary, seeds=2, jobs=1, backend="serial", engine="processes")
+    two = gs.sweep(SCENARIO, vary, seeds=2, jobs=2, backend=backend, engine="processes")
+    assert {outcome.status for outcome in two.outcomes.values()} == {"finished"}
+    for run, outcome in one.outcomes.items():
+        assert outcome.columns["error"].tobytes() == two.outcomes[run].columns["error"].tobytes()
+
+
+def test_a_class_from_a_file_is_pickled_as_what_the_scenario_says(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    scenario = gs.Scenario.parse(SCENARIO | {"method": {"name": f"{tmp_path}/mine.py:Mine", "twice": 3.0}})
+    packed = pickle.dumps(scenario)
+    assert b"_gossipsim_user_" not in packed, "another process has no module of that name"
+    assert pickle.loads(packed) == scenario
+
+
+MINE = """
+from gossipsim.methods.gossip import Gossip
+
+class Mine(Gossip, name="mine"):
+    twice: float = 2.0
+"""
 
 
 DEADLY = """
