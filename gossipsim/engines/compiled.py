@@ -58,6 +58,7 @@ class Compiled(Engine):
         self.on_gradient = self.handlers.on_gradient.address if alone else 0
         self.on_other = self.handlers.on_other.address if world.networked else 0
         self.plain = not self.together and isinstance(self.tape.source, PoissonClocks) and self.tape.source.drawn_alike
+        compiled("portion" if self.plain else "walk_together" if self.together else "walk")  # now, not when it runs
         self._nowhere = np.zeros(world.objective.dim)
         self.watch = Watch(self)
 
