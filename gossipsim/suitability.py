@@ -6,13 +6,16 @@ from math import isfinite
 
 from gossipsim.changing import Changing
 from gossipsim.churn import Churn, Failure
-from gossipsim.errors import Refused
+from gossipsim.errors import Refused, ScenarioError
 from gossipsim.facts import Facts
 from gossipsim.graph import Graph
 from gossipsim.law import Trace
 from gossipsim.methods.base import Method
 from gossipsim.problems.base import Objective
+from gossipsim.rows import layout
 from gossipsim.scenario import Scenario
+
+_MEMORY_SHARE = 0.8
 
 
 def suits(scenario: Scenario, graph: Graph) -> None:
@@ -120,6 +123,20 @@ def caveats(scenario: Scenario) -> list[str]:
     if any(failure.until is None for failure in fleet.failures):
         found.append("nodes that never return keep their part of every sum, and the others settle without them")
     return [sentence for sentence in found if sentence]
+
+
+def fits_in_memory(graph: Graph, objective: Objective, method: Method) -> None:
+    """Refuse nodes whose rows would not fit in the memory that is free now."""
+    import psutil
+
+    size = layout(method.fields(), objective.dim).itemsize * graph.n
+    free = psutil.virtual_memory().available * _MEMORY_SHARE
+    if 3 * size > free:
+        raise ScenarioError(
+            f"{graph.n:,} nodes of dimension {objective.dim:,} need {3 * size / 1e9:.1f} GB",
+            key=("topology",),
+            allowed=f"at most {free / 1e9:.1f} GB on this machine now",
+        )
 
 
 def needs_inverse(method: Method, objective: Objective) -> str | None:

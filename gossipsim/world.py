@@ -20,17 +20,15 @@ from gossipsim.pace import expected_rates, tempo
 from gossipsim.problems.base import Objective, Oracle
 from gossipsim.problems.optimum import Optimum
 from gossipsim.recording import read_events
-from gossipsim.rows import layout, zeros
+from gossipsim.rows import zeros
 from gossipsim.scenario import Scenario
 from gossipsim.spectral import Spectrum, spectrum
 from gossipsim.start import Init
-from gossipsim.suitability import caveats, fits_through, needs_inverse, suits, suits_changing
+from gossipsim.suitability import caveats, fits_in_memory, fits_through, needs_inverse, suits, suits_changing
 from gossipsim.verb_check import check_verbs
 
 if TYPE_CHECKING:
     from gossipsim.engines.events import Source
-
-_MEMORY_SHARE = 0.8
 
 UNEVEN = (
     "its theory knows nodes of equal speed; when speeds differ, a method that does not correct its gradients leans towards the"
@@ -101,7 +99,7 @@ class World:
                 nodes, problem = graph.n - method.server, scenario.problem
                 problem = problem.lean(nodes) if scenario.sampling.batch is None else problem
                 objective = problem.build(nodes, scenario.seed)
-        _fits(graph, objective, method)
+        fits_in_memory(graph, objective, method)
         fits_through(scenario, objective.dim)
         compressor = scenario.compressor
         kind, epochs = scenario.mixing or method.mixing, scenario.topology.epochs()
@@ -344,16 +342,3 @@ class _under:
     def __exit__(self, kind: Any, fault: Any, _: Any) -> None:
         if isinstance(fault, ScenarioError):
             fault.under(*self.key)
-
-
-def _fits(graph: Graph, objective: Objective, method: Method) -> None:
-    import psutil
-
-    size = layout(method.fields(), objective.dim).itemsize * graph.n
-    free = psutil.virtual_memory().available * _MEMORY_SHARE
-    if 3 * size > free:
-        raise ScenarioError(
-            f"{graph.n:,} nodes of dimension {objective.dim:,} need {3 * size / 1e9:.1f} GB",
-            key=("topology",),
-            allowed=f"at most {free / 1e9:.1f} GB on this machine now",
-        )
