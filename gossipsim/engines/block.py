@@ -11,24 +11,19 @@ from gossipsim.engines.pointers import call_exchange, call_gradient, call_measur
 
 _FURTHEST = 16384  # bytes of one node's samples worth asking for
 # Nobody frees arrays here; to count references to them would take long to run and longer to compile.
-OPTIONS: dict[str, Any] = {"_nrt": False, "cache": True, "error_model": "numpy", "nogil": True}
+OPTIONS: dict[str, Any] = {"_nrt": False, "cache": True, "error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 
 
 @njit(inline="always")
 def _ask_for(k, memory, first_sample, i, j):  # type: ignore[no-untyped-def]
     """Prefetch the rows that event k will touch."""
     nodes, row, samples, sample = memory[1], memory[2], memory[3], memory[4]
-    one = nodes + int64(i[k]) * row
-    for line in range(0, row + 63, 64):
-        prefetch(one + line)
+    prefetch(nodes + int64(i[k]) * row, row)
     if j[k] >= 0:
-        other = nodes + int64(j[k]) * row
-        for line in range(0, row + 63, 64):
-            prefetch(other + line)
+        prefetch(nodes + int64(j[k]) * row, row)
     elif j[k] == -1:
         begin, end = first_sample[uint64(i[k])], first_sample[uint64(i[k]) + uint64(1)]
-        for line in range(begin * sample, min(end * sample, begin * sample + _FURTHEST) + 63, 64):
-            prefetch(samples + line)
+        prefetch(samples + begin * sample, min((end - begin) * sample, _FURTHEST))
 
 
 @njit(inline="always")

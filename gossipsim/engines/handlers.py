@@ -30,11 +30,11 @@ def on_measure(lowered: Lowered) -> str:
     token = lowered.method.talks == "route"
     lines = [
         *pieces.open_rows(lowered, "FQ" if dual else "F"),
-        f"nodes = carray({pieces.PLACE['nodes']}, (_MANY,), NODE)",
-        "X = carray(_pointer(points), (_MANY, _D), np.float64)",
-        "goal = carray(_pointer(target), (_D,), np.float64)",
-        "out = carray(_pointer(values), (2,), np.float64)",
-        "mean = carray(_pointer(values + 16), (_D,), np.float64)",
+        f"nodes = _array({pieces.PLACE['nodes']}, (_MANY,), NODE)",
+        "X = _array(_pointer(points), (_MANY, _D), np.float64)",
+        "goal = _array(_pointer(target), (_D,), np.float64)",
+        "out = _array(_pointer(values), (2,), np.float64)",
+        "mean = _array(_pointer(values + 16), (_D,), np.float64)",
         *([pieces.integers("token", "token")] if token else []),
         "total = 0.0",
         "for i in range(uint64(n)):",
@@ -105,7 +105,7 @@ def on_exchange(lowered: Lowered) -> str:
             *pieces.links(lowered, side, index),
             *_letter(lowered, side, end),
         ]
-        place = f"carray({pieces.PLACE['slots']}, (_MANY, 2), np.int64)[uint64(edge), {end}]"
+        place = f"_array({pieces.PLACE['slots']}, (_MANY, 2), np.int64)[uint64(edge), {end}]"
         lines.append(f"slot_{side} = {place if lowered.verbs_use_links else '0'}")
     if asks:
         for side, index in (("a", "i"), ("b", "j")):
@@ -133,7 +133,7 @@ def _letter(lowered: Lowered, side: str, end: int) -> list[str]:
     return [
         f"room_{side} = {f'_stack({words})' if words <= STACK else here}",
         *pieces.letter_at(lowered, f"room_{side}", f"letter_{side}", f"inbox_{side}"),
-        f"slots_{side} = carray(_stack(1), (1,), np.int64)",
+        f"slots_{side} = _array(_stack(1), (1,), np.int64)",
     ]
 
 
@@ -165,7 +165,7 @@ def on_round(lowered: Lowered) -> str:
         ]
     else:
         # a verb that does not look at its link gets the first row, which exists even where a node has no neighbour
-        first = f"link = carray({pieces.PLACE['links']}, (1,), LINK)[0]"
+        first = f"link = _array({pieces.PLACE['links']}, (1,), LINK)[0]"
         speech = [first, "out = outbox[i]", *speak, f"said[i] = {told}"]
     here = " and not away[i]" if lowered.networked else ""
     sender, mine = ("reverse[at]", "at") if per_link else ("j", "i")
@@ -173,12 +173,12 @@ def on_round(lowered: Lowered) -> str:
         *pieces.open_rows(lowered, "PFQCS"),
         pieces.integers("tally", "tally"),
         *(pieces.integers(name, name) for name in ("said", "nbr", "reverse")),
-        f"outbox = carray({pieces.PLACE['letters']}, {outbox})",
-        f"nodes = carray({pieces.PLACE['nodes']}, (_MANY,), NODE)",
+        f"outbox = _array({pieces.PLACE['letters']}, {outbox})",
+        f"nodes = _array({pieces.PLACE['nodes']}, (_MANY,), NODE)",
         *([pieces.integers("away", "away"), pieces.integers("bad", "bad")] if lowered.networked else []),
         *([pieces.integers("present", "present")] if lowered.changing else []),
         pieces.integers("places", "gathered"),
-        f"senders = carray(_pointer(c[{CONTEXT.index('gathered')}] + 8 * s.n), (_MANY,), np.int64)",
+        f"senders = _array(_pointer(c[{CONTEXT.index('gathered')}] + 8 * s.n), (_MANY,), np.int64)",
         "gradients, activations, messages, sent_bits = np.int64(0), np.int64(0), np.int64(0), np.int64(0)",
         "for i in range(uint64(s.n)):",
         "    node = nodes[i]",
@@ -207,7 +207,7 @@ def on_round(lowered: Lowered) -> str:
         "                places[uint64(count)] = slot",
         "                senders[uint64(count)] = sender",
         "                count += 1",
-        f"        slots = carray({pieces.PLACE['gathered']}, (count,), np.int64)",
+        f"        slots = _array({pieces.PLACE['gathered']}, (count,), np.int64)",
         *(["        if away[i]:", "            continue"] if lowered.networked else []),
         *indented(pieces.hear(lowered, "node", "i", "links_a", "outbox", "slots"), 2),
         "tally[0] += gradients",
@@ -231,7 +231,7 @@ def on_hop(lowered: Lowered) -> str:
         pieces.advance(lowered, "node"),
         *pieces.links(lowered, "a", "i"),
         *pieces.letter_at(lowered, pieces.PLACE["letters"], "letter", "inbox"),
-        "slots = carray(_stack(1), (1,), np.int64)",
+        "slots = _array(_stack(1), (1,), np.int64)",
         "if token[1] >= 0:",
         "    slots[0] = token[1]",
         *indented(pieces.hear(lowered, "node", "i", "links_a", "inbox", "slots")),
@@ -245,7 +245,7 @@ def on_hop(lowered: Lowered) -> str:
         ]
     if method.announces is not None:
         lines += [
-            f"everybody = carray({pieces.PLACE['links']}, (_MANY,), LINK)",
+            f"everybody = _array({pieces.PLACE['links']}, (_MANY,), LINK)",
             "for at in range(uint64(begin_a), uint64(end_a)):",
             f"    everybody[uint64(reverse[at])].{method.announces} = node.{method.announces}",
             "messages += end_a - begin_a",

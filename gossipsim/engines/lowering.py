@@ -50,18 +50,21 @@ _HEADER = """\
 import math
 import numpy as np
 from math import exp as _exp, sqrt as _sqrt
-from numba import carray, cfunc, njit, uint64
+from numba import cfunc, njit, uint64
 from gossipsim.engines.draws import normal as _normal, number_of as _number_of, place as _place, uniform as _uniform
 from gossipsim.engines.waves import cos_sin as _cos_sin
-from gossipsim.engines.pointers import pointer as _pointer, stack as _stack
+from gossipsim.engines.pointers import array as _array, pointer as _pointer, stack as _stack
 
 _empty = np.empty
 _D, _D4 = np.uint64({dim}), np.uint64({four})
 _zero, _one, _two, _three, _four = (np.uint64(k) for k in range(5))
 _MANY = 1 << 40
-_verb = njit(error_model="numpy", forceinline=True)
-_handler = dict(cache=True, error_model="numpy", nogil=True)
+_inner = dict(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_verb = njit(_nrt=True, **_inner)
+_own = njit(_nrt=False, **_inner)
+_handler = dict(cache=True, error_model="numpy", nogil=True, _nrt=False)
 """
+"""Verbs may make arrays of their own, which needs Numba's counting of references; all else is compiled without, in less time."""
 
 
 @kernel
@@ -253,15 +256,15 @@ class Lowered:
             outside |= verb.outside()
             bodies.append("@_verb\n" + ast.unparse(ast.fix_missing_locations(tree)))
         parts += [global_name(name, value) for name, value in sorted(outside.items())]
-        bodies += [f"@_verb\n{text}" for text in self.flow_sources]
-        bodies.append("@_verb\n" + ast.unparse(lift(_distance, {"a": VECTOR, "b": VECTOR}, "distance")))
+        bodies += [f"@_own\n{text}" for text in self.flow_sources]
+        bodies.append("@_own\n" + ast.unparse(lift(_distance, {"a": VECTOR, "b": VECTOR}, "distance")))
         return "\n".join(parts) + "\n\n" + "\n\n".join(bodies) + "\n"
 
     def room(self, name: str) -> str:
         """Return a statement that makes room for a vector of its own."""
         if self.dim > STACK:
             return f"{name} = _empty(_D)"
-        return f"{name} = carray(_stack({self.dim}), (_D,), np.float64)"
+        return f"{name} = _array(_stack({self.dim}), (_D,), np.float64)"
 
 
 def _gathering(receive: Kernel) -> Kernel:

@@ -32,7 +32,7 @@ def on_other(lowered: Lowered) -> str:
     words = lowered.size("NODE") // 8
     place = CONTEXT.index("letters")
     letter = f"_pointer(c[{place}] + {{}} * {lowered.letter_size})"
-    node_words = "carray(_pointer(c[{}] + uint64({}) * {}), ({},), np.int64)".format
+    node_words = "_array(_pointer(c[{}] + uint64({}) * {}), ({},), np.int64)".format
     here = f"_pointer(c[{CONTEXT.index('scratch')}] + {pieces.letter_offset(lowered, 0)})"
     lines = [
         *pieces.open_rows(lowered, "PFCS"),
@@ -63,12 +63,12 @@ def on_other(lowered: Lowered) -> str:
     if lowered.method.talks == "round":
         return function("cfunc", "on_other", "i8(i8, i8, i8, i8, f8)", "context, edge, i, j, t", [*lines, "return 0"])
     lines += [
-        f"ends = carray({pieces.PLACE['ends']}, (_MANY, 2), np.int64)",
-        f"slots_of = carray({pieces.PLACE['slots']}, (_MANY, 2), np.int64)",
+        f"ends = _array({pieces.PLACE['ends']}, (_MANY, 2), np.int64)",
+        f"slots_of = _array({pieces.PLACE['slots']}, (_MANY, 2), np.int64)",
         "side = 0 if ends[uint64(edge), 0] == i else 1",
         "slot_a = slots_of[uint64(edge), side]",
         *pieces.links(lowered, "a", "i", always=True),
-        "slots = carray(_stack(1), (1,), np.int64)",
+        "slots = _array(_stack(1), (1,), np.int64)",
         "slots[0] = slot_a",
         *pieces.letter_at(lowered, letter.format("place"), "mine", "inbox_mine"),
         "bits = np.int64(0)",

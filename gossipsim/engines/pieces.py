@@ -15,22 +15,22 @@ ROUTE = int(Purpose.ROUTE)
 def open_rows(lowered: Lowered, rows: str) -> list[str]:
     """Return lines that make rows of constants known by their letter; `s` holds the run's settings."""
     named = {"P": ("p", "p"), "F": ("f", "flow"), "Q": ("q", "q"), "C": ("cc", "c"), "S": ("s", "settings")}
-    lines = [f"c = carray(_pointer(context), ({len(CONTEXT)},), np.int64)"]
+    lines = [f"c = _array(_pointer(context), ({len(CONTEXT)},), np.int64)"]
     for row in rows:
         name, place = named[row]
         if (row != "F" or lowered.flow is not None) and (row != "C" or lowered.compressor is not None):
-            lines.append(f"{name} = carray({PLACE[place]}, (1,), {row})[0]")
+            lines.append(f"{name} = _array({PLACE[place]}, (1,), {row})[0]")
     return lines
 
 
 def integers(name: str, place: str, shape: str = "(_MANY,)") -> str:
     """Return a line that opens an array of whole numbers."""
-    return f"{name} = carray({PLACE[place]}, {shape}, np.int64)"
+    return f"{name} = _array({PLACE[place]}, {shape}, np.int64)"
 
 
 def node(name: str, index: str) -> str:
     """Return a line that opens a node's row."""
-    return f"{name} = carray({PLACE['nodes']}, (_MANY,), NODE)[uint64({index})]"
+    return f"{name} = _array({PLACE['nodes']}, (_MANY,), NODE)[uint64({index})]"
 
 
 def advance(lowered: Lowered, name: str) -> str:
@@ -42,10 +42,10 @@ def draw(lowered: Lowered, verb: str, index: str) -> tuple[list[str], str]:
     """Return lines that make a place to draw from at time t, and the argument that passes it; both empty for most verbs."""
     if not lowered.draws(verb):
         return [], ""
-    bits = "carray(bits_room, (1,), np.int64)[0]"
+    bits = "_array(bits_room, (1,), np.int64)[0]"
     return [
         "bits_room = _stack(1)",
-        "carray(bits_room, (1,), np.float64)[0] = t",
+        "_array(bits_room, (1,), np.float64)[0] = t",
         f"here = _place(_number_of({bits}), {index}, {int(Purpose.VERB)}, s.seed_low, s.seed_high)",
     ], ", here"
 
@@ -54,7 +54,7 @@ def vector(lowered: Lowered, name: str, place: int, *, kept: bool = False) -> st
     """Return a line that makes room for vector number 0, 1 or 2 of a handler; `kept` where other functions find it."""
     short = lowered.dim <= STACK and not kept
     room = f"_stack({lowered.dim})" if short else f"_pointer(c[{CONTEXT.index('scratch')}] + {8 * lowered.dim * place})"
-    return f"{name} = carray({room}, (_D,), np.float64)"
+    return f"{name} = _array({room}, (_D,), np.float64)"
 
 
 def copy_vector(source: str, target: str) -> list[str]:
@@ -86,17 +86,17 @@ def oracle(lowered: Lowered, name: str, index: str) -> list[str]:
     if lowered.batched:
         words = size // 8
         lines += [
-            f"whole = carray(source, (end_s - begin_s, {words}), np.int64)",
-            f"few = carray(_pointer(c[{CONTEXT.index('scratch')}] + {batch_offset(lowered)}), (s.batch, {words}), np.int64)",
+            f"whole = _array(source, (end_s - begin_s, {words}), np.int64)",
+            f"few = _array(_pointer(c[{CONTEXT.index('scratch')}] + {batch_offset(lowered)}), (s.batch, {words}), np.int64)",
             f"draw = _place({name}.draws, {index}, {int(Purpose.SAMPLE)}, {seeds})",
             "for b in range(uint64(s.batch)):",
             "    chosen = uint64(_uniform(draw, b) * (end_s - begin_s))",
             f"    for w in range(uint64({words})):",
             "        few[b, w] = whole[chosen, w]",
-            f"samples = carray(_pointer(c[{CONTEXT.index('scratch')}] + {batch_offset(lowered)}), (s.batch,), SAMPLE)",
+            f"samples = _array(_pointer(c[{CONTEXT.index('scratch')}] + {batch_offset(lowered)}), (s.batch,), SAMPLE)",
         ]
     else:
-        lines.append("samples = carray(source, (end_s - begin_s,), SAMPLE)")
+        lines.append("samples = _array(source, (end_s - begin_s,), SAMPLE)")
     lines.append("gradient(q, samples, point, g)")
     if lowered.noisy:
         lines += [
@@ -113,7 +113,7 @@ def inverse_rows(lowered: Lowered, index: str) -> list[str]:
     return [
         integers("first_i", "first_inverse"),
         f"begin_i, end_i = first_i[uint64({index})], first_i[uint64({index}) + _one]",
-        f"inverse = carray(_pointer(c[{CONTEXT.index('inverse')}] + begin_i * {size}), (end_i - begin_i,), INVERSE)",
+        f"inverse = _array(_pointer(c[{CONTEXT.index('inverse')}] + begin_i * {size}), (end_i - begin_i,), INVERSE)",
     ]
 
 
@@ -126,12 +126,12 @@ def step(lowered: Lowered, name: str, index: str) -> list[str]:
 def links(lowered: Lowered, side: str, index: str, *, always: bool = False) -> list[str]:
     """Return lines that open a node's link rows as `links_<side>`, with `begin_<side>` and `end_<side>`."""
     if not (lowered.verbs_use_links or always):
-        return [f"links_{side} = carray({PLACE['links']}, (1,), LINK)"]
+        return [f"links_{side} = _array({PLACE['links']}, (1,), LINK)"]
     size, place = lowered.size("LINK"), CONTEXT.index("links")
     return [
         integers(f"first_{side}", "first_link"),
         f"begin_{side}, end_{side} = first_{side}[uint64({index})], first_{side}[uint64({index}) + _one]",
-        f"links_{side} = carray(_pointer(c[{place}] + begin_{side} * {size}), (end_{side} - begin_{side},), LINK)",
+        f"links_{side} = _array(_pointer(c[{place}] + begin_{side} * {size}), (end_{side} - begin_{side},), LINK)",
     ]
 
 
@@ -139,10 +139,10 @@ def letter_at(lowered: Lowered, room: str, name: str, inbox: str) -> list[str]:
     """Return lines that open a message at a pointer, as `out` sees it and as an inbox of one."""
     if lowered.plain:
         return [
-            f"{name} = carray({room}, (_D,), np.float64)",
-            f"{inbox} = carray({room}, (1, _D), np.float64)",
+            f"{name} = _array({room}, (_D,), np.float64)",
+            f"{inbox} = _array({room}, (1, _D), np.float64)",
         ]
-    return [f"{inbox} = carray({room}, (1,), LETTER)", f"{name} = {inbox}[0]"]
+    return [f"{inbox} = _array({room}, (1,), LETTER)", f"{name} = {inbox}[0]"]
 
 
 def compress(lowered: Lowered, letter: str, index: str) -> list[str]:

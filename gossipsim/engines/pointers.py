@@ -13,6 +13,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
+_LINE = 64
+"""Bytes of a line of the cache."""
+
+
 @intrinsic
 def pointer(typingctx: Any, address: Any) -> Any:
     """Turn an integer address into an untyped pointer."""
@@ -21,6 +25,27 @@ def pointer(typingctx: Any, address: Any) -> Any:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(types.int64), codegen
+
+
+@intrinsic
+def array(typingctx: Any, place: Any, shape: Any, dtype: Any) -> Any:
+    """Return the rows at a pointer as an array of this shape."""
+    result = types.Array(dtype.dtype, shape.count, "C")
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = types.UniTuple(types.intp, shape.count)
+        sizes = cgutils.unpack_tuple(builder, context.cast(builder, arguments[1], shape, whole))
+        kind = context.get_data_type(result.dtype)
+        size = context.get_constant(types.intp, context.get_abi_sizeof(kind))
+        strides = [size]
+        for length in reversed(sizes[1:]):
+            strides.insert(0, builder.mul(strides[0], length))
+        made = context.make_array(result)(context, builder)
+        data = builder.bitcast(arguments[0], kind.as_pointer())
+        context.populate_array(made, data=data, shape=sizes, strides=strides, itemsize=size, meminfo=None)
+        return made._getvalue()
+
+    return result(place, shape, dtype), codegen
 
 
 @intrinsic(prefer_literal=True)
@@ -39,18 +64,21 @@ def stack(typingctx: Any, count: Any) -> Any:
 
 
 @intrinsic
-def prefetch(typingctx: Any, address: Any) -> Any:
-    """Ask for the cache line at this address; changes nothing but the time."""
+def prefetch(typingctx: Any, address: Any, size: Any) -> Any:
+    """Ask for the cache lines of so many bytes from this address on; changes nothing but the time."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
         function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
         write, keep, data = (ir.Constant(word, k) for k in (1, 3, 1))
-        builder.call(function, [builder.inttoptr(arguments[0], byte), write, keep, data])
+        first, count = arguments
+        line = ir.Constant(count.type, _LINE)
+        with cgutils.for_range_slice(builder, count.type(0), builder.add(count, count.type(_LINE - 1)), line) as (place, _):
+            builder.call(function, [builder.inttoptr(builder.add(first, place), byte), write, keep, data])
         return context.get_dummy_value()
 
-    return types.void(types.int64), codegen
+    return types.void(types.int64, types.int64), codegen
 
 
 def _call(result: Any, *kinds: Any) -> Any:

@@ -31,7 +31,7 @@ def source(lowered: Lowered) -> str:
     fixed = f"bits = {'np.int64(0)' if lowered.compressor is not None else f'{lowered.letter_size // 8} * s.width'}"
     link = "links_a[slot]" if lowered.uses_links else "links_a[0]"
     message = [*post, fixed, *pieces.say(lowered, "node", "i", link, "letter", "told"), "return bits if told else -1"]
-    one = ["slots = carray(_stack(1), (1,), np.int64)", "slots[0] = slot"]
+    one = ["slots = _array(_stack(1), (1,), np.int64)", "slots[0] = slot"]
     parts = [
         lowered.verbs(),
         "_handler |= {'nogil': False}",  # to let go of Python's lock and take it again would cost as much as the call
@@ -50,9 +50,9 @@ def source(lowered: Lowered) -> str:
         gathered = [
             *node,
             *pieces.links(lowered, "a", "i", always=lowered.uses_links),
-            f"outbox = carray({pieces.PLACE['letters']}, {outbox})",
-            f"slots = carray({pieces.PLACE['gathered']}, (count,), np.int64)",
-            f"senders = carray(_pointer(c[{CONTEXT.index('gathered')}] + 8 * s.n), (_MANY,), np.int64)",
+            f"outbox = _array({pieces.PLACE['letters']}, {outbox})",
+            f"slots = _array({pieces.PLACE['gathered']}, (count,), np.int64)",
+            f"senders = _array(_pointer(c[{CONTEXT.index('gathered')}] + 8 * s.n), (_MANY,), np.int64)",
             *pieces.hear(lowered, "node", "i", "links_a", "outbox", "slots"),
         ]
         parts.append(function("njit", "run_gather", "void(i8, i8, f8, i8)", "context, i, t, count", gathered))
@@ -91,7 +91,7 @@ def _finite(lowered: Lowered) -> list[str]:
     whole = set(whole_numbers(np.dtype(types_of(lowered.layouts["NODE"], lowered.dim))))
     cuts = sorted({0, words} | {k for w in whole for k in (w, w + 1)})
     ranges = [(low, high) for low, high in pairwise(cuts) if low not in whole]
-    row = f"row = carray(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
+    row = f"row = _array(_pointer(c[0] + i * {8 * words}), ({words},), np.float64)"
     count = [
         line
         for low, high in ranges
