@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from gossipsim.component import plain
 from gossipsim.contenders import HOW_TO_TALK, Contender, contenders, in_entry
+from gossipsim.course import Progress
 from gossipsim.document import Document, yaml_text
 from gossipsim.errors import Interrupted, Refused, ScenarioError, shown
 from gossipsim.folders import whole_folder
-from gossipsim.simulation import Progress, simulate
+from gossipsim.simulation import simulate
 from gossipsim.trace import Trace
 
 if TYPE_CHECKING:

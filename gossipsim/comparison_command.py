@@ -27,9 +27,9 @@ def run_comparison(
     """
     from gossipsim.comparison import is_comparison_result, run_all
     from gossipsim.contenders import contenders
+    from gossipsim.course import Progress
     from gossipsim.folders import require_free
     from gossipsim.progress import telling
-    from gossipsim.simulation import Progress
 
     entrants = contenders(document, overrides)
     first = next(each.scenario for each in entrants if each.scenario is not None)

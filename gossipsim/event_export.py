@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gossipsim.course import Progress
 from gossipsim.document import Document
 from gossipsim.engines.events import GRADIENT, Counts, Limits, Tape
 from gossipsim.errors import Refused, ScenarioError, nearest
 from gossipsim.folders import write_whole
 from gossipsim.scenario import Scenario
-from gossipsim.simulation import Progress, simulate
+from gossipsim.simulation import simulate
 from gossipsim.trace import Trace
 from gossipsim.world import World
 

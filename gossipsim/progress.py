@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from gossipsim.simulation import Progress
+    from gossipsim.course import Progress
 
 SECONDS_BETWEEN_LINES = 5.0
 

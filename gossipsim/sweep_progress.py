@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from gossipsim.simulation import Progress
+from gossipsim.course import Progress
 from gossipsim.store import Outcome
 
 

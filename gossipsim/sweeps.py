@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gossipsim.component import plain
+from gossipsim.course import Progress
 from gossipsim.document import Document
 from gossipsim.errors import Interrupted
 from gossipsim.scenario import Scenario
-from gossipsim.simulation import Progress
 from gossipsim.store import Outcome, Store, read_manifest, read_outcome, runs_of, table_of
 from gossipsim.sweep_part import part
 from gossipsim.sweep_plan import Plan, Run, plan

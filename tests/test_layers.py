@@ -15,7 +15,7 @@ LAYERS = [
     "methods",
     "changing scenario suitability verb_check pace world",
     "engines",
-    "schedule trace simulation replicas contenders comparison event_export",
+    "schedule trace recorder provenance course simulation replicas contenders comparison event_export",
     "statistics sweep_content sweep_plan store sweep_runner sweep_progress sweep_summary sweep_part sweeps",
     "cli plot schema manual summary progress rates_command rates_plot comparison_command comparison_plot comparison_summary"
     " sweep_command sweep_plot picture_command pictures graph_plot"
@@ -45,8 +45,11 @@ SIDEWAYS = {
     "churn": "fleet",
     "speeds": "fleet",
     "delays": "wire",
-    "schedule": "simulation",
-    "trace": "simulation replicas comparison event_export",
+    "schedule": "course",
+    "trace": "recorder course simulation replicas comparison event_export",
+    "recorder": "course",
+    "provenance": "course",
+    "course": "simulation replicas comparison event_export",
     "simulation": "replicas comparison event_export",
     "contenders": "comparison",
     "cli": "__main__",

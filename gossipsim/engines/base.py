@@ -54,7 +54,30 @@ class Records(NamedTuple):
         )
 
 
+class Portion(NamedTuple):
+    """A part of a run: up to the limits, recording at places on an axis; see `Engine.record`."""
+
+    axis: str
+    places: NDArray[np.float64]
+    limits: Limits
+    target: NDArray[np.float64]
+    goal: float = -inf
+
+
 NOTHING = Records(np.empty(0), np.empty((0, len(COUNTED)), dtype=np.int64), np.empty((0, len(SIMPLE))))
+
+
+class Job(ABC):
+    """A portion of a run as one call of machine code: `words` hold its arguments, `finish` takes what it returned."""
+
+    @property
+    @abstractmethod
+    def words(self) -> list[int]:
+        """The arguments as 8-byte words."""
+
+    @abstractmethod
+    def finish(self, returned: int) -> Records | Diverged:
+        """Note in the engine what has happened; return the records, or the divergence that ended them."""
 
 
 class Engine(ABC):
@@ -93,10 +116,13 @@ class Engine(ABC):
     ) -> Records:
         """Run up to the limits, recording at places on an axis: "until" (time) or one of the other limits, such as "events".
 
-        Where one event passes several places there is one record.
+        Where one event passes several places there is one record. Without places it only advances; with them it ends at the
+        last one.
 
         Stops after a record whose error is at most `goal` or not finite. Ends early when a limit is reached or no event is left.
         """
+        if not len(places):
+            self.advance(limits)
         found = [NOTHING]
         for place in places.tolist():
             if axis != "until" and getattr(self.state.counts, axis) >= place:
@@ -115,6 +141,17 @@ class Engine(ABC):
             if not goal < values[0] < inf:
                 break
         return Records.join(found)
+
+    def outcome(self, portion: Portion) -> Records | Diverged:
+        """Return the records of a portion, or the divergence that ended it."""
+        try:
+            return self.record(*portion)
+        except Diverged as fault:
+            return fault
+
+    def job(self, portion: Portion) -> Job | None:
+        """Return the portion as one call of machine code that many runs can share, or None if it is not one."""
+        return None
 
     @property
     @abstractmethod

@@ -11,7 +11,13 @@ from gossipsim.engines.pointers import call_exchange, call_gradient, call_measur
 
 _FURTHEST = 16384  # bytes of one node's samples worth asking for
 # Nobody frees arrays here; to count references to them would take long to run and longer to compile.
-OPTIONS: dict[str, Any] = {"_nrt": False, "cache": True, "error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
+OPTIONS: dict[str, Any] = {
+    "_nrt": False,
+    "cache": True,
+    "error_model": "numpy",
+    "nogil": True,
+    "no_cfunc_wrapper": True,
+}
 
 
 @njit(inline="always")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from math import inf
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.engines import handlers
-from gossipsim.engines.base import NOTHING, Engine, Records, State
+from gossipsim.engines.base import NOTHING, Engine, Portion, Records, State
 from gossipsim.engines.binding import Binding, compile_module
 from gossipsim.engines.cache import compiled
 from gossipsim.engines.divergence import Watch
 from gossipsim.engines.events import COUNTED, GRADIENT, Counts, Events, Limits, PoissonClocks, Tape, together
+from gossipsim.engines.portion_job import PortionJob
 from gossipsim.engines.verbs import measured
 from gossipsim.errors import Diverged
 from gossipsim.world import World
@@ -23,7 +24,6 @@ _NO_LIMIT = 1 << 62
 _AHEAD, _CACHE = 4, 1 << 22
 """How many events ahead rows are prefetched, and the size in bytes from which that pays."""
 
-_AXES = ("until", "events", "gradients", "activations")
 _NO_MARKS, _NO_TIMES = np.empty(0, dtype=np.int64), np.empty(0)
 _FREE = Limits()
 
@@ -81,9 +81,8 @@ class Compiled(Engine):
     def advance(self, limits: Limits) -> None:
         """Run blocks of events up to the limits."""
         while not self.state.counts.reached(limits):
-            if self.plain and limits.bits == inf:
-                self._run_on("until", _NO_TIMES, limits, self._nowhere, -inf)
-                self.watch.look()
+            if self._in_one_call(limits):
+                self._call(Portion("until", _NO_TIMES, limits, self._nowhere))
                 return
             events = self.tape.take(limits, self.state.counts)
             if len(events.t) == 0:
@@ -99,18 +98,18 @@ class Compiled(Engine):
         self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
     ) -> Records:
         """Run up to the limits, recording at places on an axis, many of them in one call of machine code."""
+        if not len(places):
+            self.advance(limits)
+        elif self._in_one_call(limits):
+            return self._call(Portion(axis, places, limits, target, goal))
         found = [NOTHING]
         self.memory[5] = self.wants < 2
         while len(places) and not self.state.counts.reached(limits):
-            nearer = limits.before(axis, float(places[-1]))
-            if self.plain and limits.bits == inf:
-                records = self._run_on(axis, places, nearer, target, goal)
-            else:
-                events = self.tape.take(nearer, self.state.counts)
-                if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
-                    break
-                walk = self._walk_together if self.together else self._walk_alone
-                records = walk(events, axis, places, limits, target, goal)
+            events = self.tape.take(limits.before(axis, float(places[-1])), self.state.counts)
+            if len(events.t) == 0 and (axis != "until" or self.tape.exhausted):
+                break
+            walk = self._walk_together if self.together else self._walk_alone
+            records = walk(events, axis, places, limits, target, goal)
             found.append(records)
             values = records.values
             places = places[len(values) :] if axis == "until" else self._ahead(axis, places)
@@ -122,6 +121,21 @@ class Compiled(Engine):
             if len(values) and not goal < values[-1, 0] < inf:
                 break
         return Records.join(found)
+
+    def _in_one_call(self, limits: Limits) -> bool:
+        """Whether machine code draws the clocks itself, for as many blocks as it takes to the limits."""
+        return self.plain and limits.bits == inf
+
+    def _call(self, portion: Portion) -> Records:
+        job = PortionJob(self, portion)
+        outcome = job.finish(compiled("portion").run(*job.arguments))
+        if isinstance(outcome, Diverged):
+            raise outcome
+        return outcome
+
+    def job(self, portion: Portion) -> PortionJob | None:
+        """Return the portion as one call of machine code, or None if it takes several."""
+        return PortionJob(self, portion) if self._in_one_call(portion.limits) else None
 
     def _ahead(self, axis: str, places: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(places[places > getattr(self.state.counts, axis)])
@@ -136,28 +150,6 @@ class Compiled(Engine):
         if rounds is not None:
             counted[:, 6] = np.searchsorted(rounds, done[:, 0])
         return np.asarray(counted + np.array(self.state.counts.row()))
-
-    def _run_on(
-        self, axis: str, places: NDArray[np.float64], limits: Limits, target: NDArray[np.float64], goal: float
-    ) -> Records:
-        """Run Poisson clocks to the limits, measuring at places on an axis, in one call of machine code."""
-        source, tape, counts, code = cast(PoissonClocks, self.tape.source), self.tape, self.state.counts, self.handlers
-        values, times = self._values(len(places)), np.empty(len(places))
-        rows = np.empty((len(places) + 1, 6), dtype=np.int64)
-        numbers, clock = np.array([tape.first, tape.place, *counts.row()[:6]], dtype=np.int64), np.array([tape.clock])
-        marks, ends = np.empty(len(places), dtype=np.int64), np.array([getattr(limits, name) for name in _AXES])
-        passed = compiled("portion").run(
-            self.on_gradient, code.on_exchange.address, code.on_measure.address, self.binding.address, self.memory,
-            self.binding.tally, self.binding.gradients.first, *source.parameters, *tape.events, numbers, clock,
-            _AXES.index(axis), places, marks, ends, goal, self.points, target, values, times, rows,
-        )  # fmt: skip
-        counts.take([*numbers[2:].tolist(), counts.rounds])
-        tape.first, tape.place, tape.clock = int(numbers[0]), int(numbers[1]), float(clock[0])
-        if counts.events:
-            self.state.now = tape.position[1]
-        whole = np.zeros((passed, len(COUNTED)), dtype=np.int64)
-        whole[:, :6] = rows[:passed]
-        return Records(times[:passed], whole, values[:passed, : self.wants])
 
     def _walk_alone(
         self,
@@ -188,7 +180,7 @@ class Compiled(Engine):
         Returns what was measured, and all counts, at every mark passed.
         """
         self.make_room()
-        values, done = self._values(len(marks)), np.empty((len(marks) + 1, 6), dtype=np.int64)
+        values, done = self.room(len(marks)), np.empty((len(marks) + 1, 6), dtype=np.int64)
         code = self.handlers
         self.memory[7] = _NO_LIMIT if limits.bits == inf else limits.bits - self.state.counts.bits
         passed = compiled("walk").walk(
@@ -215,7 +207,7 @@ class Compiled(Engine):
         if self.world.changing is not None and len(rounds):
             self.binding.moment.turn_to(int(events.edge[rounds[0]]))
         size = len(places) + 1
-        values, times, done = self._values(size), np.empty(size), np.empty((size, 6), dtype=np.int64)
+        values, times, done = self.room(size), np.empty(size), np.empty((size, 6), dtype=np.int64)
         code, counts = self.handlers, self.state.counts
         column = -1 if axis == "until" else 0 if axis == "rounds" else COUNTED.index(axis)
         left = places if axis == "until" else places - getattr(counts, axis)
@@ -232,7 +224,7 @@ class Compiled(Engine):
         self.arrive(events, int(done[passed, 0]), whole[passed])
         return Records(times[:passed], whole[:passed], values[:passed, : self.wants])
 
-    def _values(self, places: int) -> NDArray[np.float64]:
+    def room(self, places: int) -> NDArray[np.float64]:
         """Return room for what machine code measures at so many places."""
         return np.zeros((places, 1 if self.wants < 2 else 2 + self.world.objective.dim))
 

@@ -61,7 +61,7 @@ _zero, _one, _two, _three, _four = (np.uint64(k) for k in range(5))
 _MANY = 1 << 40
 _inner = dict(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _verb = njit(_nrt=True, **_inner)
-_own = njit(_nrt=False, **_inner)
+_own = njit(**_inner)
 _handler = dict(cache=True, error_model="numpy", nogil=True, _nrt=False)
 """
 """Verbs may make arrays of their own, which needs Numba's counting of references; all else is compiled without, in less time."""

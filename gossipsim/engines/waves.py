@@ -24,7 +24,7 @@ _S1, _S2, _S3, _S4, _S5, _S6 = _S
 _C1, _C2, _C3, _C4, _C5, _C6 = _C
 
 
-@njit(error_model="numpy", forceinline=True, _nrt=False)
+@njit(error_model="numpy", forceinline=True)
 def cos_sin(x: Any) -> Any:
     """Return (cos x, sin x).
 
