@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
@@ -213,12 +213,12 @@ def _explain(problem: ValidationError, cls: type[BaseModel], values: Mapping[str
     key = tuple(part for part in fault["loc"] if not (isinstance(part, str) and "[" in part))
     kind, given, context = fault["type"], fault["input"], fault.get("ctx", {})
     if kind == "extra_forbidden":
-        names = [field.alias or name for name, field in cls.model_fields.items()]
+        names = [field.alias or name for name, field in _owner(cls, key).model_fields.items()]
         return ScenarioError(
             f"unknown key {key[-1]!r}", key=key, allowed=", ".join(names) or "no keys", hint=nearest(key[-1], names)
         )
     if kind == "missing":
-        field = cls.model_fields.get(str(key[-1]))
+        field = _owner(cls, key).model_fields.get(str(key[-1]))
         what = f" ({field.description})" if field is not None and field.description else ""
         present = [k for k in values if k not in cls.model_fields]
         return ScenarioError(f"missing key {key[-1]!r}{what}", key=key[:-1], hint=nearest(key[-1], map(str, present)))
@@ -236,6 +236,15 @@ def _explain(problem: ValidationError, cls: type[BaseModel], values: Mapping[str
         return ScenarioError(f"given {shown(given)}", key=key, allowed=f"{word} {bound:.15g}")
     allowed = _WORDS.get(kind) or fault["msg"].removeprefix("Input should be ").removeprefix("a valid ")
     return ScenarioError(f"given {shown(given)}", key=key, allowed=allowed)
+
+
+def _owner(cls: type[BaseModel], key: Sequence[int | str]) -> type[BaseModel]:
+    """Return the settings that hold the last name of a key path: `cls`, or settings inside it."""
+    for part in key[:-1]:
+        field = cls.model_fields.get(str(part))
+        kinds = () if field is None else (field.annotation, *get_args(field.annotation))
+        cls = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), cls)
+    return cls
 
 
 def plain(given: Any) -> Any:

@@ -76,6 +76,11 @@ CASES: dict[str, Case] = {
     "unknown top-level key": Case(scenario(toplogy="cycle"), ("unknown key 'toplogy'", "did you mean 'topology'"), 5),
     "unknown nested key": Case(scenario(run="{tiem: 5}"), ("run.tiem", "allowed: time", "did you mean 'time'"), 4),
     "unknown key of a method": Case(scenario(method="{name: dadao, etta: 1}"), ("method.etta", "did you mean 'eta'"), 3),
+    "unknown key of settings in a component": Case(
+        scenario(problem="{name: linear_regression, synthetic: {sampels: 20, dim: 3}}"),
+        ("problem.synthetic.sampels", "allowed: samples, dim", "did you mean 'samples'"),
+        2,
+    ),
     "wrong type": Case(scenario(run="[5]"), ("run", "given [5]", "a mapping"), 4),
     "text for a number": Case(scenario(run="{time: long}"), ("run.time", "'long'", "a number"), 4),
     "a quoted number": Case(scenario(run='{time: "5"}'), ("run.time", "'5'", "a number"), 4),
