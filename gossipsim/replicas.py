@@ -91,16 +91,17 @@ def simulate_seeds(
     threads = workers or cores()
     first = World.build(replicas[0])
     shared, room = first.shared, min(_room(first, threads), len(replicas))
-    del first  # its rows may be large, and so may samples that are not shared
     size = max(1, room // _TEAMS)
     waiting = [replicas[k : k + size] for k in range(0, len(replicas), size)]
+    built = [first]
+    del first  # its rows may be large: they go with its team
     teams: list[_Team] = []
     words = _Words(len(replicas), progress)
     with noted() as interrupted, ThreadPoolExecutor(threads) as pool:
         at_work: list[_Team] = []
         while at_work or (len(teams) < len(waiting) and not interrupted[0]):
             while len(teams) < len(waiting) and len(at_work) * size < room and not interrupted[0]:
-                teams.append(_Team(waiting[len(teams)], shared, engine, interrupted))
+                teams.append(_Team(waiting[len(teams)], shared, built, engine, interrupted))
                 at_work += [teams[-1]] * teams[-1].start(pool, threads)
             while at_work and all(team.running for team in at_work):
                 wait([future for team in at_work for future in team.running], return_when=FIRST_COMPLETED)
@@ -137,15 +138,17 @@ class _Words:
 
 
 class _Team:
-    """A few replicas that run side by side, portion by portion."""
+    """A few replicas that run side by side, portion by portion; `built` holds the world of the first if there is one."""
 
-    def __init__(self, replicas: Sequence[Scenario], shared: Shared, engine: str, interrupted: list[bool]) -> None:
+    def __init__(
+        self, replicas: Sequence[Scenario], shared: Shared, built: list[World], engine: str, interrupted: list[bool]
+    ) -> None:
         self.fractions = [0.0] * len(replicas)
         self.traces: list[Trace] = []
         self._courses, self._seconds = [], np.zeros((len(replicas), 2))
         for k, replica in enumerate(replicas):
             began = time.perf_counter()
-            world = World.build(replica, shared)
+            world = built.pop() if built else World.build(replica, shared)
             _ = world.optimum
 
             def note(fraction: float | None, text: str, k: int = k) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -51,11 +52,13 @@ class PortionJob(Job):
     def words(self) -> list[int]:
         """The arguments as 8-byte words: whole numbers, the bits of other numbers, address and shape of arrays."""
         words: list[int] = []
-        for value, kind in zip(self.arguments, compiled("portion").run.signatures[0], strict=True):
-            if isinstance(value, np.ndarray):
+        for value, (kind, dimensions) in zip(self.arguments, _kinds(), strict=True):
+            if dimensions == 0:
+                words.append(int(np.asarray(value, dtype=kind).view(np.int64)))
+            elif value.dtype == kind and value.ndim == dimensions and value.flags.c_contiguous:
                 words += [value.ctypes.data, *value.shape]
-            else:
-                words.append(int(np.float64(value).view(np.int64)) if str(kind) == "float64" else int(value))
+            else:  # machine code would read it all the same
+                raise TypeError(f"an array of {value.dtype} {value.shape} where machine code takes {kind}")
         return words
 
     def finish(self, returned: int) -> Records | Diverged:
@@ -74,3 +77,12 @@ class PortionJob(Job):
             fault.records = records
             return fault
         return records
+
+
+@cache
+def _kinds() -> tuple[tuple[np.dtype[Any], int], ...]:
+    """Return data type and number of dimensions of every argument of `portion.run`."""
+    from numba.np.numpy_support import as_dtype
+
+    kinds = compiled("portion").run.nopython_signatures[0].args
+    return tuple((as_dtype(getattr(kind, "dtype", kind)), getattr(kind, "ndim", 0)) for kind in kinds)
