@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 import gossipsim as gs
-from gossipsim.engines.base import choose
+from gossipsim.engines.choice import choose
 from gossipsim.engines.events import Limits
 
 

@@ -19,7 +19,7 @@ import scipy.sparse
 from common import machine, seconds_per_event, world
 from numba import njit, uint64
 
-from gossipsim.engines.base import choose
+from gossipsim.engines.choice import choose
 from gossipsim.engines.events import Limits
 
 AVERAGING = '''

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gossipsim.engines.base import Engine, Portion, Records, choose
+from gossipsim.engines.base import Engine, Portion, Records
+from gossipsim.engines.choice import choose
 from gossipsim.engines.events import Limits
 from gossipsim.errors import Diverged
 from gossipsim.provenance import provenance

@@ -13,12 +13,12 @@ import numpy as np
 
 from gossipsim.cores import cores
 from gossipsim.course import SECONDS_BETWEEN_WORDS, Course, Progress
+from gossipsim.engines.choice import check_engine
 from gossipsim.engines.together import Together
 from gossipsim.errors import Interrupted, ScenarioError
 from gossipsim.interrupts import noted
 from gossipsim.rows import layout
 from gossipsim.scenario import Scenario
-from gossipsim.simulation import check_engine
 from gossipsim.trace import Trace
 from gossipsim.world import Shared, World
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from gossipsim.course import Course, Progress
 from gossipsim.document import Document
-from gossipsim.errors import Interrupted, ScenarioError, nearest
+from gossipsim.engines.choice import check_engine
+from gossipsim.errors import Interrupted, ScenarioError
 from gossipsim.interrupts import noted
 from gossipsim.scenario import Scenario
 from gossipsim.trace import Trace
 from gossipsim.world import World
-
-ENGINES = ("auto", "compiled", "processes")
 
 
 def simulate(
@@ -70,13 +69,6 @@ def simulate(
     except ScenarioError as fault:
         raise (document.locate(fault) if document is not None else fault) from None
     return simulate_world(world, engine, say, began)
-
-
-def check_engine(name: str) -> None:
-    """Refuse an engine that does not exist."""
-    if name not in ENGINES:
-        allowed = ", ".join(ENGINES)
-        raise ScenarioError(f"unknown engine {name!r}", key=("engine",), allowed=allowed, hint=nearest(name, ENGINES))
 
 
 def simulate_world(

@@ -50,7 +50,7 @@ SIDEWAYS = {
     "recorder": "course",
     "provenance": "course",
     "course": "simulation replicas comparison event_export",
-    "simulation": "replicas comparison event_export",
+    "simulation": "comparison event_export",
     "contenders": "comparison",
     "cli": "__main__",
     "__init__": "cli",

@@ -12,9 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from gossipsim.engines.cache import ONE_AT_A_TIME
 from gossipsim.engines.events import COUNTED, Counts, Limits
-from gossipsim.errors import Diverged, Refused
+from gossipsim.errors import Diverged
 from gossipsim.world import World
 
 
@@ -187,29 +186,3 @@ def whole_numbers(row: np.dtype[Any]) -> tuple[int, ...]:
     """
     fields: Any = row.fields or {}
     return tuple(sorted(offset // 8 for kind, offset, *_ in fields.values() if kind.base.kind in "iu"))
-
-
-def choose(name: str, world: World) -> Engine:
-    """Return the engine called `name`; "auto" is the compiled one unless it refuses.
-
-    One thread at a time: Numba's compiler and the syntax trees of Python 3.11 are shared between threads.
-    """
-    with ONE_AT_A_TIME:
-        return _choose(name, world)
-
-
-def _choose(name: str, world: World) -> Engine:
-    from gossipsim.engines.compiled import Compiled
-    from gossipsim.engines.processes import Processes
-
-    if name == "processes":
-        return Processes(world)
-    try:
-        reason = Compiled.refuses(world)
-        if reason is None:
-            return Compiled(world)
-    except Refused as refusal:
-        reason = str(refusal)
-    if name == "compiled":
-        raise Refused(reason)
-    return Processes(world)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gossipsim.arrays import Floats, Integers
-from gossipsim.engines.base import choose
+from gossipsim.engines.choice import choose
 from gossipsim.engines.events import Limits
 from gossipsim.errors import ScenarioError, shown
 from gossipsim.pictures.history import History, Walk, built, edges_of, hops, horizon, walk
