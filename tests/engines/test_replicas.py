@@ -5,10 +5,14 @@ import signal
 import threading
 import time
 
+import numpy as np
 import pytest
 
 import gossipsim as gs
 from gossipsim import replicas
+from gossipsim.engines.base import Portion
+from gossipsim.engines.choice import choose
+from gossipsim.engines.events import Limits
 from gossipsim.errors import Interrupted
 
 SCENARIO = {
@@ -82,6 +86,16 @@ def test_many_portions_change_nothing(monkeypatch):
     for cut, trace in zip(gs.simulate_seeds(SCENARIO, 6), whole, strict=True):
         for name in trace.columns:
             assert trace.columns[name].tobytes() == cut.columns[name].tobytes()
+
+
+@pytest.mark.needs_compiler
+def test_addresses_are_only_given_of_arrays_that_machine_code_takes():
+    engine = choose("compiled", gs.World.build(gs.Scenario.parse(SCENARIO)))
+    portion = Portion("events", np.array([10.0]), Limits(), np.zeros(3))
+    assert len(engine.job(portion).words) > len(engine.job(portion).arguments)
+    for wrong in (np.zeros(6)[::2], np.zeros(3, dtype=np.float32), np.zeros((3, 1))):
+        with pytest.raises(TypeError, match="where machine code takes float64"):
+            _ = engine.job(portion._replace(target=wrong)).words
 
 
 def test_progress_reaches_the_end():
