@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 import gossipsim as gs
-from gossipsim.engines import base, binding, lowering
+from gossipsim.engines import binding, choice, lowering
 from gossipsim.engines.events import Limits
 from gossipsim.methods.base import kernel
 from gossipsim.methods.dadao import Dadao
@@ -124,7 +124,7 @@ def engine(method, dim, lifter):
     )
     before, lowering.lift = lowering.lift, lifter
     try:
-        return base.choose("compiled", world)
+        return choice.choose("compiled", world)
     finally:
         lowering.lift = before
 
