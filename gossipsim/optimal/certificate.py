@@ -19,6 +19,7 @@ ROUNDING = 1e-13
 """Every bound gives way by so much times the number of nodes' square root, more than its own rounding errors."""
 
 _GOLDEN = (5**0.5 - 1) / 2
+_EPS = float(np.finfo(np.float64).eps)
 
 
 def edge_values(M: Floats, edges: Integers) -> Floats:
@@ -80,12 +81,22 @@ def conductance_values(program: Program, G: Floats, rho: Floats) -> Floats:
     """Return y_f = (G L(rho) G)[f] / sum_e rho_e G[e]^2 (m,), with which min_e 1 / R_e(lam) <= y^T lam for all rates.
 
     By Dirichlet's principle 1 / R_e is the least energy of a potential that differs by one across e; the potential
-    G b_e / G[e] is one of them, and y averages their energies.
+    G b_e / G[e] is one of them, and y averages their energies. Where terms of G cancel, R is taken as small and the energies
+    as large as rounding errors can make them, by the usual bound n eps |a| |b| on those of a product a^T b.
     """
     rho = np.maximum(rho, 0.0)
-    R = edge_values(G, program.edges)
-    y = edge_values(G @ np.asarray(program.graph.laplacian(rho) @ G), program.edges)
-    return np.asarray(y / (rho @ R**2))
+    i, j = program.edges.T
+    L = program.graph.laplacian(rho)
+    V = np.asarray(L @ G)
+    energies = edge_values(G @ V, program.edges)
+    rows, columns = np.linalg.norm(G, axis=1), np.linalg.norm(V, axis=0)
+    potential, current = rows[i] + rows[j], columns[i] + columns[j]
+    degree, weight = int(np.bincount(program.edges.ravel()).max()), 2.0 * float(L.diagonal().max())
+    slack = (program.n + 4) * potential * current + (degree + 3) * weight * potential**2
+    terms = np.abs(G[i, i]) + np.abs(G[j, j]) + 2.0 * np.abs(G[i, j])
+    R = np.maximum(np.abs(edge_values(G, program.edges)) - 4.0 * _EPS * terms, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((energies + _EPS * slack) / (rho @ R**2))
 
 
 def dadao_bound(program: Program, X: Floats, G: Floats, rho: ArrayLike, nu: ArrayLike | None = None) -> float:

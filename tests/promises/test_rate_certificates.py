@@ -93,6 +93,15 @@ def pair(seed, n, extra):
     return graph, lam, V @ V.T, (G + G.T) / 2, random.exponential(1.0, graph.m), random
 
 
+# R is what little is left of G there, so that rounding used to lift the bound above the value
+@pytest.mark.parametrize("case", [(83319, 2, 5), (90652, 2, 3), (332120, 2, 4), (2569, 2, 3)])
+def test_cancellation_in_a_dual_point_costs_the_bound_not_the_proof(case):
+    graph, lam, X, G, rho, random = pair(*case)
+    program = Program.build(graph, "dadao", cost=random.uniform(0.1, 3.0, graph.m))
+    bound, value = certificate.dadao_bound(program, X, G, rho), evaluate(program, lam)
+    assert (1 - 1e-6) * value <= bound <= value
+
+
 cases = st.builds(pair, st.integers(0, 10**6), st.integers(2, 9), st.integers(0, 12))
 
 
