@@ -59,10 +59,10 @@ class Course:
         self._portions = self._run()
         self.portion: Portion | None = next(self._portions, None)
 
-    def take(self, outcome: Records | Diverged) -> None:
-        """Take what came of the portion, and turn to the next one."""
+    def take(self, outcome: Records | Exception) -> None:
+        """Take what came of the portion, and turn to the next one; raise what ended it, unless that was a divergence."""
         try:
-            go_on = self._portions.throw if isinstance(outcome, Diverged) else self._portions.send
+            go_on = self._portions.throw if isinstance(outcome, Exception) else self._portions.send
             self.portion = go_on(outcome)  # type: ignore[arg-type]
         except StopIteration:
             self.portion = None

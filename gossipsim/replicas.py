@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from math import inf
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gossipsim.cores import cores
-from gossipsim.course import SECONDS_BETWEEN_WORDS, Course, Progress
+from gossipsim.course import SECONDS_BETWEEN_WORDS, Progress
 from gossipsim.engines.choice import check_engine
-from gossipsim.engines.together import Together
 from gossipsim.errors import Interrupted, ScenarioError
 from gossipsim.interrupts import noted
-from gossipsim.rows import layout
 from gossipsim.scenario import Scenario
+from gossipsim.team import Member, Team
 from gossipsim.trace import Trace
-from gossipsim.world import Shared, World
 
-_BYTES, _PER_THREAD = 1 << 28, 16
-"""Memory of the replicas at work at the same time, and at most how many of them for every thread."""
 _TEAMS = 4
 """Replicas at work are in so many teams, so that Python prepares the next portions of one while machine code runs another."""
 
@@ -86,41 +81,42 @@ def simulate_seeds(
     numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not numbers:
         raise ScenarioError("no seeds", key=("seeds",), allowed="at least one")
-    replicas = [scenario.replace({"seed": seed}) for seed in numbers]
+    waiting = deque([scenario.replace({"seed": seed}) for seed in numbers])
     check_engine(engine)
     threads = workers or cores()
-    first = World.build(replicas[0])
-    shared, room = first.shared, min(_room(first, threads), len(replicas))
-    size = max(1, room // _TEAMS)
-    waiting = [replicas[k : k + size] for k in range(0, len(replicas), size)]
-    built = [first]
-    del first  # its rows may be large: they go with its team
-    teams: list[_Team] = []
-    words = _Words(len(replicas), progress)
+    teams: list[Team] = []
+    words = _Words(len(numbers), progress)
     with noted() as interrupted, ThreadPoolExecutor(threads) as pool:
-        at_work: list[_Team] = []
-        while at_work or (len(teams) < len(waiting) and not interrupted[0]):
-            while len(teams) < len(waiting) and len(at_work) * size < room and not interrupted[0]:
-                teams.append(_Team(waiting[len(teams)], shared, built, engine, interrupted))
-                at_work += [teams[-1]] * teams[-1].start(pool, threads)
+        at_work: list[Team] = []
+        while at_work or (waiting and not interrupted[0]):
+            while waiting and not interrupted[0] and (not teams or _at_work(at_work) < teams[-1].room):
+                teams.append(Team(engine, pool, threads, interrupted, teams[-1].shared if teams else None))
+                while waiting and len(teams[-1].members) < max(1, teams[-1].room // _TEAMS):
+                    _raise(teams[-1].add(waiting.popleft()))
+                at_work += [teams[-1]] * teams[-1].start()
             while at_work and all(team.running for team in at_work):
                 wait([future for team in at_work for future in team.running], return_when=FIRST_COMPLETED)
             for team in [team for team in at_work if not team.running]:
                 team.finish()
-                if not team.start(pool, threads):
+                for member in team.members:
+                    _raise(member)
+                if not team.start():
                     at_work.remove(team)
-            words([fraction for one in teams for fraction in one.fractions])
-    traces = [trace for team in teams for trace in team.traces]
+            words([member.fraction for team in teams for member in team.members])
+    traces = [member.result for team in teams for member in team.members if isinstance(member.result, Trace)]
     if interrupted[0]:
         raise Interrupted(traces)
     return traces
 
 
-def _room(world: World, threads: int) -> int:
-    """Return how many replicas may be at work at the same time."""
-    rows = layout(world.method.fields(), world.objective.dim).itemsize * world.graph.n
-    each = rows + (0 if world.shared.objective is not None else world.gradients.rows.nbytes)
-    return max(threads, min(_PER_THREAD * threads, _BYTES // each))
+def _at_work(teams: Sequence[Team]) -> int:
+    """Return how many replicas these teams have, those that have ended included."""
+    return sum(len(team.members) for team in teams)
+
+
+def _raise(member: Member) -> None:
+    if isinstance(member.result, Exception):
+        raise member.result
 
 
 class _Words:
@@ -135,52 +131,3 @@ class _Words:
             return
         self.told = time.monotonic()
         self.progress(sum(fractions) / self.replicas, f"{over} of {self.replicas} seeds")
-
-
-class _Team:
-    """A few replicas that run side by side, portion by portion; `built` holds the world of the first if there is one."""
-
-    def __init__(
-        self, replicas: Sequence[Scenario], shared: Shared, built: list[World], engine: str, interrupted: list[bool]
-    ) -> None:
-        self.fractions = [0.0] * len(replicas)
-        self.traces: list[Trace] = []
-        self._courses, self._seconds = [], np.zeros((len(replicas), 2))
-        for k, replica in enumerate(replicas):
-            began = time.perf_counter()
-            world = built.pop() if built else World.build(replica, shared)
-            _ = world.optimum
-
-            def note(fraction: float | None, text: str, k: int = k) -> None:
-                self.fractions[k] = fraction or 0.0
-
-            self._courses.append(Course(world, engine, note, interrupted))
-            self._seconds[k, 0] = time.perf_counter() - began
-
-    @property
-    def running(self) -> list[Future[Any]]:
-        """What of the portions has not ended yet."""
-        return self._work.running
-
-    def start(self, pool: ThreadPoolExecutor, threads: int) -> bool:
-        """Begin the next portions, if any replica still has one; else make the traces."""
-        self._live = [k for k, course in enumerate(self._courses) if course.portion is not None]
-        if not self._live:
-            self.traces = [
-                course.trace(*spent) for course, spent in zip(self._courses, self._seconds.tolist(), strict=True)
-            ]
-            self._courses = []
-            return False
-        courses = [self._courses[k] for k in self._live]
-        work = [(course.engine, course.portion) for course in courses if course.portion is not None]
-        self._work = Together(work, pool, threads)
-        return True
-
-    def finish(self) -> None:
-        """Wait for the portions, and let every replica take what came of its own."""
-        for k, (outcome, spent) in zip(self._live, self._work.outcomes(), strict=True):
-            began = time.perf_counter()
-            self._courses[k].take(outcome)
-            self._seconds[k, 1] += spent + time.perf_counter() - began
-            if self._courses[k].portion is None:
-                self.fractions[k] = 1.0

@@ -68,18 +68,6 @@ def simulate(
         _ = world.optimum  # what has none is bad input, told before anything is compiled
     except ScenarioError as fault:
         raise (document.locate(fault) if document is not None else fault) from None
-    return simulate_world(world, engine, say, began)
-
-
-def simulate_world(
-    world: World,
-    engine: str = "auto",
-    say: Progress = lambda fraction, text: None,
-    began: float | None = None,
-) -> Trace:
-    """Run a world that is built already, which began to be prepared at `began` (`time.perf_counter`)."""
-    began = time.perf_counter() if began is None else began
-    _ = world.optimum
     with noted() as interrupted:
         course = Course(world, engine, say, interrupted)
         ready = time.perf_counter()

@@ -15,13 +15,12 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from gossipsim.cores import cores
-from gossipsim.errors import GossipsimError, Interrupted, Refused, ScenarioError, nearest, shown
+from gossipsim.errors import GossipsimError, ScenarioError, nearest, shown
 from gossipsim.interrupts import put_off
-from gossipsim.simulation import simulate_world
 from gossipsim.store import Outcome
+from gossipsim.sweep_batch import run_batch
 from gossipsim.sweep_content import sources_digest
 from gossipsim.sweep_plan import Run
-from gossipsim.world import Shared, World
 
 BACKENDS = ("loky", "serial", "dask")
 SECONDS_AT_ONCE = 1.0
@@ -87,15 +86,12 @@ def compute(
     if not runs:
         return
     work = partial(run_batch, engine=engine, keep_final=keep_final)
-    if backend == "serial":
-        for run in runs:
-            outcome, _ = work([run])[0]
-            if outcome is None:
-                raise KeyboardInterrupt
-            yield run, outcome
-        return
     size = min(jobs or cores(), len(runs))
-    pool: Pool = Processes(size) if backend == "loky" else Cluster(address, jobs if address else size)
+    pool: Pool
+    if backend == "serial":
+        pool = Here()
+    else:
+        pool = Processes(size) if backend == "loky" else Cluster(address, jobs if address else size)
     finished = False
     try:
         yield from _spread(runs, pool, work)
@@ -149,11 +145,12 @@ def _spread(runs: Sequence[Run], pool: Pool, work: Work) -> Iterator[tuple[Run, 
                 suspects.popleft()
             compiled.add(_code(batch[0]))
             for run, (outcome, spent) in zip(batch, outcomes, strict=True):
-                if outcome is None:
-                    yield from ready
-                    raise KeyboardInterrupt
-                seconds[run.setting] = spent
-                ready.append((run, outcome))
+                if outcome is not None:
+                    seconds[run.setting] = spent
+                    ready.append((run, outcome))
+            if any(outcome is None for outcome, _ in outcomes):
+                yield from ready
+                raise KeyboardInterrupt
     yield from ready
 
 
@@ -192,44 +189,30 @@ def _code(run: Run) -> str:
     return f"{scenario.method.name} {scenario.problem.name} {compressor}"
 
 
-def run_batch(runs: Sequence[Run], engine: str, keep_final: bool = False) -> list[tuple[Outcome | None, float]]:
-    """Compute runs one after the other; return what came of each, None when interrupted, and its seconds."""
-    import scipy.linalg  # noqa: F401  (its library has threads of its own, which the next line must find)
-    from threadpoolctl import threadpool_limits
+class Here:
+    """No worker: a batch is computed in this process, at once."""
 
-    found: list[tuple[Outcome | None, float]] = []
-    # With several threads the order of sums, and so the last bits of results, would depend on the machine's load.
-    with threadpool_limits(1):
-        shared: dict[int, Shared] = {}
-        for run in runs:
-            began = time.perf_counter()
-            found.append((_outcome(run, engine, keep_final, shared), time.perf_counter() - began))
-    return found
+    size = 1
 
+    def submit(self, work: Work, runs: Sequence[Run]) -> Any:
+        """Compute a batch."""
+        future: Any = Future()
+        try:
+            future.set_result(work(runs))
+        except Exception as fault:
+            future.set_exception(fault)
+        return future
 
-def _outcome(run: Run, engine: str, keep_final: bool, shared: dict[int, Shared]) -> Outcome | None:
-    """Compute a run; the seeds of a setting share its graph, and data that do not depend on the seed."""
-    if run.scenario is None:
-        return Outcome("refused", run.refusal)
-    began = time.perf_counter()
-    try:
-        world = World.build(run.scenario, shared.get(run.setting))
-        shared[run.setting] = world.shared
-        trace = simulate_world(world, engine, began=began)
-    except Interrupted:
-        return None
-    except Refused as reason:
-        return Outcome("refused", str(reason))
-    except ScenarioError as fault:
-        return Outcome("invalid", str(fault))
-    except Exception as fault:
-        return Outcome("failed", " ".join(f"{type(fault).__name__}: {fault}".split()), lasting=False)
-    sentence = ""
-    if trace.status == "diverged":
-        where = trace.meta["diverged"]
-        sentence = f"the state of node {where['node']} stopped being finite at time {where['time']:.6g}"
-    final = dict(trace.final) if keep_final else {}
-    return Outcome(trace.status, sentence, dict(trace.columns), dict(trace.meta), final=final)
+    def first(self, futures: Sequence[Any]) -> list[Any]:
+        """Return all, which are done."""
+        return list(futures)
+
+    def renew(self) -> bool:
+        """Nothing else was being computed."""
+        return False
+
+    def close(self, now: bool) -> None:
+        """Nothing runs on."""
 
 
 def _begin_worker(parent: int) -> None:

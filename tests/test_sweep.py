@@ -259,7 +259,7 @@ def test_what_may_not_happen_again_is_tried_again(tmp_path, monkeypatch):
         raise MemoryError("no memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("gossipsim.sweep_runner.simulate_world", fail)
+        patch.setattr("gossipsim.team.Course", fail)
         swept = gs.sweep(SCENARIO, seeds=2, out=tmp_path / "s", **HERE)
     assert {outcome.sentence for outcome in swept.outcomes.values()} == {"MemoryError: no memory"}
     assert len(swept.frame()) == 0

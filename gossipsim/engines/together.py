@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from gossipsim.engines.base import Engine, Portion, Records
 from gossipsim.engines.cache import compiled
-from gossipsim.errors import Diverged
 
 
 class Together:
@@ -33,7 +32,7 @@ class Together:
         self._before = self._events()
         self._jobs = [engine.job(portion) for engine, portion in work]
         self._others = [
-            pool.submit(_timed, engine.outcome, portion)
+            pool.submit(_timed, _outcome, engine, portion)
             for (engine, portion), job in zip(work, self._jobs, strict=True)
             if job is None
         ]
@@ -52,8 +51,11 @@ class Together:
         """What has not ended yet."""
         return [future for future in [*self._calls, *self._others] if not future.done()]
 
-    def outcomes(self) -> list[tuple[Records | Diverged, float]]:
-        """Wait; return what came of each portion, as if it had run alone, and its share of the threads' seconds."""
+    def outcomes(self) -> list[tuple[Records | Exception, float]]:
+        """Wait; return what came of each portion, as if it had run alone, and its share of the threads' seconds.
+
+        What came of it is the records, or the exception that ended it.
+        """
         spent = sum(call.result()[1] for call in self._calls)
         answers, others = iter(self._returned.tolist()), iter(self._others)
         found = [next(others).result() if job is None else (job.finish(next(answers)), -1.0) for job in self._jobs]
@@ -61,6 +63,13 @@ class Together:
         weights = np.where(shared, self._events() - self._before + 1.0, 0.0)
         shares = (spent * weights / max(weights.sum(), 1.0)).tolist()
         return [(made, max(seconds, share)) for (made, seconds), share in zip(found, shares, strict=True)]
+
+
+def _outcome(engine: Engine, portion: Portion) -> Records | Exception:
+    try:
+        return engine.outcome(portion)
+    except Exception as fault:
+        return fault
 
 
 def _timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gossipsim as gs
-from gossipsim import replicas
+from gossipsim import team
 from gossipsim.engines.base import Portion
 from gossipsim.engines.choice import choose
 from gossipsim.engines.events import Limits
@@ -73,7 +73,7 @@ def test_whatever_a_run_is_made_of(name):
 
 
 def test_teams_in_turn_when_memory_is_short(monkeypatch):
-    monkeypatch.setattr(replicas, "_BYTES", 1)
+    monkeypatch.setattr(team, "_BYTES", 1)
     seeds = range(20)
     assert_alone(SCENARIO, seeds, gs.simulate_seeds(SCENARIO, seeds, workers=3))
 
