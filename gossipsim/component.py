@@ -43,7 +43,7 @@ Dimension = Annotated[int, Field(ge=1, le=1_000_000)]
 class Settings(BaseModel):
     """A frozen record of validated settings; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ignored_types=(Kernel,))
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ignored_types=(Kernel,), defer_build=True)
 
     @classmethod
     def read(cls, values: Mapping[str, Any], base: Path | None = None) -> Self:
@@ -150,11 +150,13 @@ class Component(Settings):
             sys.modules[module_name] = module
             try:
                 found.loader.exec_module(module)
+                for part in vars(module).values():  # a type that pydantic does not know shows now
+                    if isinstance(part, type) and issubclass(part, Settings):
+                        part.model_rebuild()
             except (Exception, SystemExit) as fault:
                 del sys.modules[module_name]
-                raise ScenarioError(
-                    f"{file} fails on import: {type(fault).__name__}: {fault}", key=("name",)
-                ) from fault
+                said = str(fault).partition("\n")[0]
+                raise ScenarioError(f"{file} fails on import: {type(fault).__name__}: {said}", key=("name",)) from fault
         member = getattr(module, attribute, None)
         if not (isinstance(member, type) and issubclass(member, cls)):
             members = [

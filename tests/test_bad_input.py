@@ -316,6 +316,13 @@ CASES: dict[str, Case] = {
     "class in a file that exits": Case(
         scenario(method="mine.py:Mine"), ("method.name", "mine.py", "SystemExit"), 3, {"mine.py": "raise SystemExit(0)\n"}
     ),
+    "class with a setting of an unknown type": Case(
+        scenario(method="mine.py:Mine"),
+        ("method.name", "mine.py fails on import", "Thing"),
+        3,
+        {"mine.py": "class Thing: pass\nfrom gossipsim.methods.gossip import Gossip\n"
+                    "class Mine(Gossip, name='mine'):\n    thing: Thing = None\n"},
+    ),
     "empty file": Case("", ("is empty", "allowed")),
     "only a comment": Case("# nothing\n", ("is empty",)),
     "binary junk": Case(bytes(range(256)), ("UTF-8",)),
