@@ -305,7 +305,8 @@ def _locked(folder: Path) -> Any:
 
 def _sealed(record: Mapping[str, Any]) -> bytes:
     """Return a record as JSON with the digest of everything else in it."""
-    return _json({**record, "digest": _digest(_json(record))})
+    raw = _json(record)
+    return raw.removesuffix(b"\n}\n") + b',\n "digest": "' + _digest(raw).encode() + b'"\n}\n'
 
 
 def _opened(path: Path) -> dict[str, Any] | None:
