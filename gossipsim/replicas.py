@@ -91,7 +91,7 @@ def simulate_seeds(
         while at_work or (waiting and not interrupted[0]):
             while waiting and not interrupted[0] and (not teams or _at_work(at_work) < teams[-1].room):
                 teams.append(Team(engine, pool, threads, interrupted, teams[-1].shared if teams else None))
-                while waiting and len(teams[-1].members) < max(1, teams[-1].room // _TEAMS):
+                while waiting and len(teams[-1].members) < max(1, min(teams[-1].room, len(numbers)) // _TEAMS):
                     _raise(teams[-1].add(waiting.popleft()))
                 at_work += [teams[-1]] * teams[-1].start()
             while at_work and all(team.running for team in at_work):
