@@ -359,6 +359,7 @@ def long_run(folder: Path, **keys: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keys)
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_what_was_computed(tmp_path: Path) -> None:
     started = long_run(tmp_path)
     assert started.stderr is not None

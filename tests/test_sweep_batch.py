@@ -124,8 +124,9 @@ def test_refusals_keep_their_sentence(monkeypatch):
 def test_an_interrupt_keeps_what_has_ended():
     short, *longer = runs_of({"run": {"time": 1e7}}, seeds=3)
     short = replace(short, scenario=short.scenario.replace({"run": {"time": 5.0}}))
+    run_batch([short], "auto")  # so that it is compiled
     thread = threading.main_thread().ident
-    timer = threading.Timer(1.5, lambda: signal.pthread_kill(thread, signal.SIGINT))
+    timer = threading.Timer(0.4, lambda: signal.pthread_kill(thread, signal.SIGINT))
     timer.start()
     found = [outcome for outcome, _ in run_batch([short, *longer], "auto")]
     timer.join()
@@ -142,12 +143,13 @@ def noting(found, ended):
 
 def test_an_interrupt_in_this_process_yields_what_has_ended():
     runs = runs_of(seeds=3)
+    run_batch(runs[:1], "auto")  # so that it is compiled
     ended, thread = [], threading.main_thread().ident
     runs = [
         *runs[:1],
         *(replace(run, scenario=run.scenario.replace({"run": {"time": 1e7}})) for run in runs[1:]),
     ]
-    timer = threading.Timer(1.5, lambda: signal.pthread_kill(thread, signal.SIGINT))
+    timer = threading.Timer(0.4, lambda: signal.pthread_kill(thread, signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         list(noting(compute(runs, "serial"), ended))

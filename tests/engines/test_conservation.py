@@ -88,7 +88,7 @@ def settle(engine, count):
 
 
 @given(st.sampled_from(GRAPHS), seeds, latencies, losses, fleets, exchanges)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_averaging_keeps_the_sum(topology, seed, latency, loss, fleet, exchange):
     engine = engine_of("gossip", topology, seed, {"latency": latency, "loss": loss, "exchange": exchange}, fleet)
     before = engine.state.nodes.x.sum(axis=0)

@@ -107,8 +107,9 @@ def test_progress_reaches_the_end():
 
 def test_an_interrupt_ends_all_replicas_between_portions():
     given = SCENARIO | {"run": {"time": 1e7}}
+    gs.simulate_seeds(SCENARIO, 1)  # so that it is compiled
     thread = threading.main_thread().ident
-    timer = threading.Timer(1.5, lambda: signal.pthread_kill(thread, signal.SIGINT))
+    timer = threading.Timer(0.4, lambda: signal.pthread_kill(thread, signal.SIGINT))
     timer.start()
     began = time.monotonic()
     with pytest.raises(Interrupted) as stopped:
