@@ -172,7 +172,14 @@ trace.save(sys.argv[1])
 """
 
 
-@pytest.mark.parametrize(("module", "name"), [("numpy", "savez"), ("json", "dumps"), ("os", "fsync")])
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        pytest.param("numpy", "savez", marks=pytest.mark.slow),
+        pytest.param("json", "dumps", marks=pytest.mark.slow),
+        ("os", "fsync"),
+    ],
+)
 def test_killed_while_saving(module: str, name: str, tmp_path: Path) -> None:
     code = KILLED.format(scenario=SMALL, module=module, name=name)
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "result")], check=False, timeout=60)
