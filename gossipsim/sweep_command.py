@@ -50,6 +50,7 @@ def sweep(
     from gossipsim.document import Document
     from gossipsim.progress import telling
     from gossipsim.sweep_plan import plan
+    from gossipsim.sweep_pools import IDLE
     from gossipsim.sweeps import run_plan
 
     overrides = {key: _value(key, text, "--set") for key, text in _pairs(changes or [], "--set").items()}
@@ -71,6 +72,8 @@ def sweep(
         options = {"backend": "--dask", "address": "--dask", "jobs": "--jobs"}
         fault.key = tuple(options.get(str(part), part) for part in fault.key)
         raise
+    finally:
+        IDLE.end()
     _draw(found, folder)
     typer.echo(json.dumps(facts(found, folder), allow_nan=False) if as_json else "\n".join(lines(found, folder)))
     return _status(found)

@@ -16,7 +16,8 @@ LAYERS = [
     "changing scenario suitability verb_check pace world",
     "engines",
     "schedule trace recorder provenance course team simulation replicas contenders comparison event_export",
-    "statistics sweep_content sweep_plan store sweep_batch sweep_runner sweep_progress sweep_summary sweep_part sweeps",
+    "statistics sweep_content sweep_plan store sweep_batch sweep_pools sweep_runner sweep_progress sweep_summary sweep_part"
+    " sweeps",
     "cli plot schema manual summary progress rates_command rates_plot comparison_command comparison_plot comparison_summary"
     " sweep_command sweep_plot picture_command pictures graph_plot"
     " pareto_plot heat_map_plot plot_command event_command report_command html_report report_content report_page results"
@@ -66,11 +67,12 @@ SIDEWAYS = {
     "rates_command": "cli",
     "graph_plot": "rates_plot pictures",
     "rates_plot": "rates_command report_content",
-    "sweep_content": "sweep_plan sweep_runner",
-    "sweep_plan": "store sweep_batch sweep_runner sweeps",
-    "store": "sweep_batch sweep_runner sweep_progress sweeps",
+    "sweep_content": "sweep_plan sweep_pools",
+    "sweep_plan": "store sweep_batch sweep_pools sweep_runner sweeps",
+    "store": "sweep_batch sweep_pools sweep_runner sweep_progress sweeps",
     "sweep_batch": "sweep_runner",
     "sweep_progress": "sweeps",
+    "sweep_pools": "sweep_runner",
     "sweep_runner": "sweeps",
     "statistics": "sweep_summary",
     "sweep_summary": "sweeps",
