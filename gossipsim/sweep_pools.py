@@ -127,11 +127,7 @@ class _Idle:
 
     def take(self) -> list[_Crew]:
         """Return the crews that began in the surroundings of now; end the others."""
-        crews, found, surroundings = self._crews.copy(), [], _surroundings()
-        for crew in crews:
-            with contextlib.suppress(ValueError):  # another thread has taken it
-                self._crews.remove(crew)
-                found.append(crew)
+        found, surroundings = self._all(), _surroundings()
         for crew in found:
             if crew.surroundings != surroundings:
                 crew.end()
@@ -148,9 +144,16 @@ class _Idle:
 
     def end(self) -> None:
         """End them now."""
-        while self._crews:
-            with contextlib.suppress(IndexError):
-                self._crews.pop().end()
+        for crew in self._all():
+            crew.end()
+
+    def _all(self) -> list[_Crew]:
+        """Take all out, one by one: another thread may do so too."""
+        found = []
+        with contextlib.suppress(IndexError):
+            while True:
+                found.append(self._crews.pop())
+        return found
 
 
 IDLE = _Idle()
