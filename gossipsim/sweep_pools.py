@@ -95,11 +95,7 @@ class _Crew:
     def submit(self, work: Work, runs: Sequence[Run]) -> Any:
         """Begin a batch, and wait until it is on its way: loky fails aloud when it is closed before that."""
         with put_off():
-            try:
-                future = self._pool.submit(work, runs)
-            except BrokenExecutor as fault:  # a worker has died since it was last looked at
-                future = Future()
-                future.set_exception(fault)
+            future = self._pool.submit(work, runs)
             self.flying.add(future)
             deadline = time.monotonic() + 10.0
             while not (future.running() or future.done()) and time.monotonic() < deadline:
@@ -168,11 +164,15 @@ class Processes:
 
     def submit(self, work: Work, runs: Sequence[Run]) -> Any:
         """Begin a batch; begin the workers that are missing first."""
-        crew = next((crew for crew in self._crews if len(crew.flying) < crew.size), None)
-        if crew is None:
-            crew = _Crew(self.size - sum(crew.size for crew in self._crews))
-            self._crews.append(crew)
-        return crew.submit(work, runs)
+        while True:
+            crew = next((crew for crew in self._crews if len(crew.flying) < crew.size), None)
+            if crew is None:
+                crew = _Crew(self.size - sum(crew.size for crew in self._crews))
+                self._crews.append(crew)
+            try:
+                return crew.submit(work, runs)
+            except BrokenExecutor:  # a worker has died before this batch came
+                self._give_up(crew)
 
     def first(self, futures: Sequence[Any]) -> list[Any]:
         """Wait for a batch."""
@@ -181,9 +181,12 @@ class Processes:
             for crew in [crew for crew in self._crews if future in crew.flying]:
                 crew.flying.remove(future)
                 if isinstance(future.exception(), BrokenExecutor):
-                    self._crews.remove(crew)
-                    crew.end()
+                    self._give_up(crew)
         return list(done)
+
+    def _give_up(self, crew: _Crew) -> None:
+        self._crews.remove(crew)
+        crew.end()
 
     def close(self) -> None:
         """Keep the workers that have nothing to do for the next sweep, end the others."""

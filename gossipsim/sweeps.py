@@ -274,7 +274,7 @@ def sweep(
     seeds : int or iterable of int
         The seeds of every setting (default 20); a number k means 0, ..., k - 1.
     backend : {"loky", "serial", "dask"}
-        Processes of this machine, this process, or a Dask cluster.
+        Processes of this machine, which then wait a minute for another sweep; this process; or a Dask cluster.
     jobs : int, optional
         Workers (default: the cores at hand).
     address : str, optional

@@ -119,6 +119,18 @@ def test_a_death_costs_the_crew_and_no_more():
     pool.close()
 
 
+def test_a_death_between_sweeps_costs_nothing():
+    pool = Processes(2)
+    first = pids(pool, 2)
+    pool.close()
+    psutil.Process(first[0]).kill()
+    assert gone(first[0])
+    time.sleep(0.5)  # until loky has noticed
+    again = Processes(2)
+    assert not set(pids(again, 2)) & set(first)
+    again.close()
+
+
 def test_what_is_computing_when_a_sweep_ends_early_is_killed():
     pool = Processes(1)
     [first] = pids(pool, 1)
