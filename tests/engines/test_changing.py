@@ -67,7 +67,9 @@ def test_engines_agree(method: str, network: dict[str, object]) -> None:
     assert all(one.final[name].tobytes() == other.final[name].tobytes() for name in one.final)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize(
+    "schedule", [pytest.param(name, marks=pytest.mark.slow if name == "matchings" else ()) for name in SCHEDULES]
+)
 def test_engines_agree_on_every_schedule(schedule: str) -> None:
     given = scenario(schedule, "d_psgd" if schedule == "matchings" else "gossip")
     one, other = (gs.simulate(given, engine=engine) for engine in ("compiled", "processes"))

@@ -18,7 +18,9 @@ RUNS = {
 
 
 @pytest.mark.needs_compiler
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "name", ["clocks", "rounds", *(pytest.param(name, marks=pytest.mark.slow) for name in ("token", "network"))]
+)
 def test_without_a_copy_node_and_time_are_the_same(name, monkeypatch):
     given = gs.Scenario.parse(
         {

@@ -22,6 +22,9 @@ FIELDS = {
 }
 
 
+FEW = [pytest.param(case, marks=pytest.mark.slow if name["name"] == "msda" else ()) for case, name in CASES.items()]
+
+
 def scenario(case, folder, count, **more):
     file = DATA / f"{case}.npz"
     a = np.load(file)
@@ -42,7 +45,7 @@ def scenario(case, folder, count, **more):
 
 
 @pytest.mark.parametrize("engine", ["compiled", pytest.param("processes", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FEW)
 def test_every_checkpoint_is_reproduced(case, engine, tmp_path):
     a = np.load(DATA / f"{case}.npz")
     name = CASES[case]["name"]
@@ -58,7 +61,7 @@ def test_every_checkpoint_is_reproduced(case, engine, tmp_path):
             assert deviation < 1e-9, (k, field, deviation)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FEW)
 def test_costs_are_counted_as_the_reference_counts_them(case, tmp_path):
     a = np.load(DATA / f"{case}.npz")
     threshold = np.flatnonzero(a["conv_first_k_exact"] > 0)[-1]

@@ -95,7 +95,7 @@ def test_large_data_are_never_held_whole(monkeypatch):
     assert lean.problem.name == f.problem.name
 
 
-@pytest.mark.parametrize("method", ["dadao", "d_psgd", "msda"])
+@pytest.mark.parametrize("method", ["dadao", "d_psgd", pytest.param("msda", marks=pytest.mark.slow)])
 def test_a_run_on_large_data_is_the_same_run(method, monkeypatch):
     given = scenario(dim=3, method=method, record={"metrics": ["error", "consensus", "gap"]})
     whole = gs.simulate(given)

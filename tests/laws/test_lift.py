@@ -110,7 +110,7 @@ def statements(draw):
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(statements(), min_size=1, max_size=7), st.integers(0, 99))
 def test_any_program_gives_the_same_bytes(program, seed):
     body = ["u = g + node.x", "v = 0.5 * out", "s = p.b"] + [line for statement in program for line in statement]
