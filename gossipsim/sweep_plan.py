@@ -123,16 +123,20 @@ def plan(
     if not isinstance(data, dict):
         raise document.locate(ScenarioError(f"given {shown(data)}", allowed="a mapping with topology, problem, method"))
     block = _block(document)
-    asked = {key: _values(key, values, origin) for key, values in {**(block.get("vary") or {}), **(vary or {})}.items()}
-    mode = mode or block.get("mode") or "product"
-    if mode not in MODES:
-        raise ScenarioError(
-            f"given {shown(mode)}", key=("mode",), allowed=" or ".join(MODES), hint=nearest(mode, MODES)
-        )
-    numbers = _seeds(block.get("seeds", DEFAULT_SEEDS) if seeds is None else seeds)
+    own = block.get("vary") or {}
+    places = {key: _Place(document, key, origin) for key in own} | {
+        key: _Place(None, key, origin) for key in vary or {}
+    }
+    asked = {key: _values(key, values, places[key]) for key, values in {**own, **(vary or {})}.items()}
+    in_block = [name for name, argument in (("mode", mode), ("seeds", seeds)) if argument is None and name in block]
+    try:
+        mode = _mode(mode or block.get("mode") or "product")
+        numbers = _seeds(block.get("seeds", DEFAULT_SEEDS) if seeds is None else seeds)
+    except ScenarioError as fault:
+        raise (document.locate(fault.under("sweep")) if fault.key[0] in in_block else fault) from None
     change(document, overrides or {})
     _check_methods(data, asked)
-    settings = list(_settings(document, asked, mode, origin))
+    settings = list(_settings(document, asked, mode, places))
     columns = [key for key in dict.fromkeys(["method", *asked]) if any(key in values for values, _, _ in settings)]
     rows, kinds = _typed([{key: values.get(key) for key in columns} for values, _, _ in settings], columns)
     sources = sources_digest()
@@ -172,21 +176,41 @@ def _block(document: Document) -> dict[str, Any]:
     return dict(block)
 
 
-def _values(key: str, values: Any, origin: str) -> list[Any]:
+class _Place:
+    """Where the values of a varied key were given: in the scenario's `sweep`, or in what a fault calls `origin`."""
+
+    def __init__(self, document: Document | None, key: str, origin: str) -> None:
+        file = None if document is None else document.file
+        self.in_file = file is not None
+        self.file = origin if file is None else str(file)
+        self.line = None if document is None else document.lines.get(("sweep", "vary", key))
+
+    def fault(self, message: str, allowed: str) -> ScenarioError:
+        """Return a fault of the values."""
+        return ScenarioError(message, file=self.file, line=self.line, allowed=allowed)
+
+
+def _values(key: str, values: Any, place: _Place) -> list[Any]:
     """Return the values of one varied key as plain data."""
     if key.split(".", maxsplit=1)[0] == "seed":
-        raise ScenarioError("seed is not varied like other keys", file=origin, allowed="seeds: 20, or a list of seeds")
+        raise place.fault("seed is not varied like other keys", "seeds: 20, or a list of seeds")
     if key.startswith("methods"):
-        allowed = "the entries of `methods` in the file, or keys such as method.name"
-        raise ScenarioError(f"given {key!r}", file=origin, allowed=allowed)
+        raise place.fault(f"given {key!r}", "the entries of `methods` in the file, or keys such as method.name")
     listed = plain(list(values)) if isinstance(values, Iterable) and not isinstance(values, str | Mapping) else values
     if not isinstance(listed, list) or not listed:
-        raise ScenarioError(f"{key}: given {shown(values)}", file=origin, allowed="a list with at least one value")
+        raise place.fault(f"{key}: given {shown(values)}", "a list with at least one value")
     labels = [_label(value) for value in listed]
     twice = next((label for k, label in enumerate(labels) if label in labels[:k]), None)
     if twice is not None:
-        raise ScenarioError(f"{key}: {shown(twice)} is given twice", file=origin, allowed="every value once")
+        raise place.fault(f"{key}: {shown(twice)} is given twice", "every value once")
     return listed
+
+
+def _mode(given: Any) -> str:
+    if given not in MODES:
+        hint = nearest(given, MODES) if isinstance(given, str) else None
+        raise ScenarioError(f"given {shown(given)}", key=("mode",), allowed=" or ".join(MODES), hint=hint)
+    return str(given)
 
 
 def _seeds(given: Any) -> list[int]:
@@ -212,13 +236,13 @@ def _check_methods(data: dict[str, Any], asked: Mapping[str, Any]) -> None:
 
 
 def _settings(
-    document: Document, asked: Mapping[str, list[Any]], mode: str, origin: str
+    document: Document, asked: Mapping[str, list[Any]], mode: str, places: Mapping[str, _Place]
 ) -> Iterator[tuple[dict[str, Any], Scenario | None, str]]:
     """Yield values, scenario and refusal of every setting; the method varies slowest, then the keys as given."""
     lengths = {len(values) for values in asked.values()}
     if mode == "zip" and len(lengths) > 1:
         said = ", ".join(f"{key}: {len(values)}" for key, values in asked.items())
-        raise ScenarioError(f"lists of different lengths ({said})", file=origin, allowed="equal lengths with zip")
+        raise places[next(iter(asked))].fault(f"lists of different lengths ({said})", "equal lengths with zip")
     rows = zip(*asked.values(), strict=True) if mode == "zip" and asked else product(*asked.values())
     found: list[tuple[int, dict[str, Any], Scenario | None, str]] = []
     unknown: dict[str, ScenarioError] = {}
@@ -233,20 +257,20 @@ def _settings(
             except ScenarioError as fault:
                 key = ".".join(map(str, fault.key))
                 if fault.message.startswith("unknown key") and key in changes and _renamed(key, asked):
-                    unknown.setdefault(key, _placed(fault, origin, asked))
+                    unknown.setdefault(key, _placed(fault, places))
                     del changes[key]  # such as method.gamma for a method without gamma
                 elif fault.key == ("run", "rounds"):
                     faults.append(fault)  # a method without rounds beside others that have them
                     found.append((0, {key: _label(value) for key, value in changes.items()}, None, fault.message))
                     break
                 else:
-                    raise _placed(fault, origin, asked) from None
+                    raise _placed(fault, places) from None
         known |= set(changes)
     strange = next((key for key in unknown if key not in known), None)
     if strange is not None:
         raise unknown[strange]
     if faults and len(faults) == len(found):
-        raise _placed(faults[0], origin, asked)
+        raise _placed(faults[0], places)
     seen: set[str] = set()
     for _, values, scenario, refusal in sorted(found, key=lambda entry: entry[0]):
         text = json.dumps(values, sort_keys=True)
@@ -260,12 +284,14 @@ def _renamed(key: str, asked: Mapping[str, Any]) -> bool:
     return family in asked or f"{family}.name" in asked
 
 
-def _placed(fault: ScenarioError, origin: str, asked: Iterable[str]) -> ScenarioError:
+def _placed(fault: ScenarioError, places: Mapping[str, _Place]) -> ScenarioError:
     """Return the fault with the place where the value was given, when it is about a varied key."""
-    for key in asked:
+    for key, place in places.items():
         parts = tuple(key.split("."))
         if fault.file == "--set" and parts[: len(fault.key)] == fault.key[: len(parts)]:
-            fault.file = origin
+            fault.file, fault.line = place.file, place.line
+            if place.in_file:
+                fault.under("sweep", "vary")
     return fault
 
 

@@ -230,6 +230,33 @@ def test_options_that_make_no_sense_are_told():
         list(compute(runs, jobs=0))
 
 
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        ("{vary: {topology.n: [8, x]}}", "sweep.vary.topology.n: given 'x'; allowed: a whole number"),
+        ("{vary: {topology.m: [8]}}", "sweep.vary.topology.m: unknown key 'm'; allowed: n"),
+        ("{vary: {topology.n: []}}", "topology.n: given []; allowed: a list with at least one value"),
+        ("{vary: {topology.n: [8]}, seeds: -2}", "sweep.seeds: given -2; allowed: a number of seeds"),
+        ("{mode: zipp}", "sweep.mode: given 'zipp'; allowed: product or zip; did you mean 'zip'?"),
+        (
+            "{vary: {topology.n: [8, 9], problem.dim: [1]}, mode: zip}",
+            "lists of different lengths (topology.n: 2, problem.dim: 1)",
+        ),
+    ],
+)
+def test_what_is_wrong_in_the_block_is_told_with_its_line(block, said, file, capsys):
+    Path(file).write_text(YAML + f"sweep: {block}\n")
+    assert main(["sweep", file, "--out", "s"]) == 2
+    assert f"small.yaml:7: {said}" in capsys.readouterr().err
+    assert not Path("s").exists()
+
+
+def test_what_is_wrong_on_the_command_line_is_told_as_such(file, capsys):
+    Path(file).write_text(YAML + "sweep: {vary: {topology.n: [8]}, seeds: 2}\n")
+    assert main(["sweep", file, "--vary", "topology.n=x", "--out", "s"]) == 2
+    assert "error: --vary: topology.n: given 'x'" in capsys.readouterr().err
+
+
 # What fails is recorded
 
 
